@@ -1,0 +1,56 @@
+"""The command line. Only here is anything printed, and only here are errors turned into exit codes."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from typing import Final
+
+INTERNAL: Final = 70
+DEBUG: Final = "DECLNET_DEBUG"
+"""Environment variable: set, an internal error shows its traceback."""
+
+
+def main() -> int:
+    """Run a command and return its exit code."""
+    # A command is short: collecting garbage while modules load costs a tenth of the start.
+    gc.disable()
+    # Pydantic looks through all installed packages for plug-ins of its own; declnet has none to offer it.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    from declnet.app.commands import app  # noqa: PLC0415 - after the switches above
+
+    try:
+        app(prog_name="declnet")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is reported, never a traceback
+        return failed(error)
+    return 0
+
+
+def failed(error: BaseException) -> int:
+    """Say what went wrong on stderr; the exit code that goes with it."""
+    from declnet.errors import DeclnetError, MachineError  # noqa: PLC0415 - not needed where all goes well
+
+    if isinstance(error, BrokenPipeError):
+        # Nobody reads stdout any more. Point it elsewhere, or Python complains once more when it closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return MachineError.exit_code
+    if isinstance(error, MemoryError):
+        error = MachineError(f"not enough memory: {error}")
+    if isinstance(error, DeclnetError):
+        print(*(str(item) for item in error.diagnostics), sep="\n", file=sys.stderr)
+        return error.exit_code
+    if os.environ.get(DEBUG):
+        raise error
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace else ""
+    print(
+        f"internal error: {type(error).__name__}: {error}{where}\n"
+        f"This is a bug in declnet; please report it. With {DEBUG}=1 the traceback is shown.",
+        file=sys.stderr,
+    )
+    return INTERNAL

@@ -1,0 +1,130 @@
+"""A run as it goes: a bar on a terminal, a line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from declnet.app.output import count, figure
+from declnet.runner.events import EpochEnded, Event, Started, Stepped
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+Show = Callable[[Event], None]
+
+
+@contextmanager
+def silent() -> Iterator[Show]:
+    """Show nothing."""
+    yield lambda event: None
+
+
+class Progress(ABC):
+    """Shows events on a stream."""
+
+    @staticmethod
+    def to(stream: TextIO) -> Bar | Lines:
+        """The form that fits the stream."""
+        return Bar(stream) if stream.isatty() else Lines(stream)
+
+    def __enter__(self) -> Show:
+        """Start to show."""
+        return self.show
+
+    def __exit__(self, *error: object) -> None:
+        """Leave the screen in order."""
+
+    @abstractmethod
+    def show(self, event: Event) -> None:
+        """Show one event."""
+
+
+def opening(event: Started) -> str:
+    """The line before the first epoch."""
+    rows = ", ".join(f"{count(number)} {name}" for name, number in event.rows.items())
+    return f"{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
+
+
+def closing(event: EpochEnded, epochs: int) -> str:
+    """The line after an epoch."""
+    record = event.record
+    figures = [f"{name} {figure(value)}" for name, value in record.items() if name not in ("epoch", "lr", "seconds")]
+    best = "  best" if event.best else ""
+    return f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  {'  '.join(figures)}{best}"
+
+
+class Lines(Progress):
+    """Plain lines, without control codes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to this stream."""
+        self._stream = stream
+        self._epochs = 0
+
+    def show(self, event: Event) -> None:
+        """A line at the start and one an epoch."""
+        if isinstance(event, Started):
+            self._epochs = event.epochs
+            print(opening(event), file=self._stream, flush=True)
+        elif isinstance(event, EpochEnded):
+            print(closing(event, self._epochs), file=self._stream, flush=True)
+
+
+class Bar(Progress):
+    """A bar over all steps, with rate and time left, and the latest epoch's figures."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Draw on this terminal."""
+        from rich.console import Console  # noqa: PLC0415 - only on a terminal
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+        self._console = Console(file=stream)
+        self._bar = RichProgress(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            auto_refresh=False,
+        )
+        self._task: TaskID | None = None
+        self._steps = self._epochs = self._done = 0
+        self._since = self._drawn = time.perf_counter()
+
+    def __enter__(self) -> Show:
+        """Start to draw."""
+        self._bar.start()
+        return self.show
+
+    def __exit__(self, *error: object) -> None:
+        """Take the bar away and show the cursor again."""
+        self._bar.stop()
+
+    def show(self, event: Event) -> None:
+        """Move the bar, or print a line above it."""
+        if isinstance(event, Started):
+            self._steps, self._epochs = event.steps, event.epochs
+            self._since = time.perf_counter()
+            self._console.print(opening(event), highlight=False, markup=False)
+            self._task = self._bar.add_task("", total=event.steps * event.epochs, epoch="1", rate="")
+        elif isinstance(event, Stepped):
+            self._move(event.epoch, (event.epoch - 1) * self._steps + event.step)
+        elif isinstance(event, EpochEnded):
+            epoch = int(event.record["epoch"])
+            self._console.print(closing(event, self._epochs), highlight=False, markup=False)
+            self._move(epoch, epoch * self._steps)
+
+    def _move(self, epoch: int, done: int) -> None:
+        if self._task is None:
+            raise AssertionError("a run starts with Started")
+        rate = done / max(time.perf_counter() - self._since, 1e-9)
+        self._bar.update(
+            self._task, completed=done, epoch=f"{epoch}/{self._epochs}", rate=f"{rate:,.0f} steps/s", refresh=True
+        )

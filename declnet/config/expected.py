@@ -1,0 +1,97 @@
+"""Types and values in words: what a key takes, and what it was given."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from declnet.config.suggest import any_of
+from declnet.core.wrapper import Node
+from declnet.errors import Path
+
+_WORDS: dict[object, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    type(None): "null",
+    FilePath: "a path",
+    Node: "a component",
+}
+_PLURALS = {
+    "a whole number": "whole numbers",
+    "a number": "numbers",
+    "a text": "texts",
+    "a component": "components",
+}
+LONGEST = 40
+"""Characters of a value that a message quotes."""
+
+
+def plain_type(annotation: Any) -> Any:
+    """The type without its constraints: `Annotated[float, ...]` is float."""
+    return plain_type(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
+
+
+def members(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union; of anything else, itself."""
+    annotation = plain_type(annotation)
+    if get_origin(annotation) in (Union, types.UnionType):
+        return tuple(member for arg in get_args(annotation) for member in members(arg))
+    return (annotation,)
+
+
+def type_at(annotation: Any, path: Path) -> Any:
+    """The type of an item inside a list or a mapping."""
+    for part in path:
+        for member in members(annotation):
+            arguments = get_args(member)
+            if get_origin(member) is dict:
+                annotation = arguments[1]
+            elif get_origin(member) is tuple and isinstance(part, int):
+                annotation = arguments[0] if arguments[-1] is Ellipsis else arguments[part]
+    return annotation
+
+
+def choices(annotation: Any) -> list[str]:
+    """The texts that a type lets one choose from."""
+    literals = [get_args(member) for member in members(annotation) if get_origin(member) is Literal]
+    return [value for values in literals for value in values if isinstance(value, str)]
+
+
+def in_words(annotation: Any) -> str:
+    """A type as a user reads it: `a number or null`, `a list of 2 numbers`, `'mean', 'sum' or 'none'`."""
+    parts = members(annotation)
+    if len(parts) > 1:
+        return any_of(in_words(part) for part in parts)
+    (kind,) = parts
+    arguments = get_args(kind)
+    if get_origin(kind) is Literal:
+        return any_of(repr(value) for value in arguments)
+    if get_origin(kind) is tuple:
+        item = in_words(arguments[0])
+        count = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
+        return f"a list of {count}{_PLURALS.get(item, item)}"
+    if get_origin(kind) is dict:
+        return "a mapping"
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return "a mapping" if "type" not in kind.model_fields else f"a component {{type: {kind.__name__}}}"
+    return _WORDS.get(kind, str(getattr(kind, "__name__", kind)))
+
+
+def got(value: object) -> str:
+    """A value as a message quotes it."""
+    if isinstance(value, dict):
+        return "a mapping" if value else "an empty mapping"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        text = "[" + ", ".join(got(item) for item in value) + "]"
+        return text if len(text) <= LONGEST else f"a list of {len(value)}"
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

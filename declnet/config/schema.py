@@ -1,0 +1,128 @@
+"""The config as types: every key a file may hold, its type, range and default."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+
+from declnet.core.component import Loss
+from declnet.core.metric import Metric
+from declnet.core.optimizer import Optimizer
+from declnet.core.source import Source
+from declnet.core.spec import DType
+from declnet.core.wrapper import Node
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _directory_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(
+            "a name is up to 100 letters, digits, dots, dashes and underscores, starting with a letter or "
+            f"digit, because it names a directory; got {name!r}"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_directory_name)]
+
+
+class Settings(BaseModel):
+    """A section of the config: as strict as a component, but with no `type` to choose."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def spell_out(cls, raw: Any) -> Any:
+        """The long form of a shorthand; what is none comes back as it is."""
+        return raw
+
+
+class DataField(Settings):
+    """What one data field is made of: a column gives one value a row, a list of columns a vector."""
+
+    columns: str | tuple[str, ...] = Field(description="a column of the source, or a list of columns")
+    dtype: Literal["float", "int64"] | None = Field(
+        None, description="int64 for class indices; left out: what the column holds, else float"
+    )
+
+    @classmethod
+    def spell_out(cls, raw: Any) -> Any:
+        """`species` and `[a, b]` are `{columns: ...}`."""
+        return {"columns": raw} if isinstance(raw, str | tuple) else raw
+
+
+class Split(Settings):
+    """Shares of the rows for training, validation and testing, drawn at random from the seed."""
+
+    train: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="share of rows to train on")
+    val: Fraction = Field(
+        0.1, description="share of rows evaluated after each epoch; chooses the best checkpoint"
+    )
+    test: Fraction = Field(0.1, description="share of rows evaluated once, at the end")
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Self:
+        total = self.train + self.val + self.test
+        if total > 1 + 1e-9:
+            raise ValueError(f"the shares of train, val and test sum to {total:g}, more than 1")
+        return self
+
+
+class Data(Settings):
+    """Where the rows come from, which columns are inputs and targets, and how the rows are split."""
+
+    source: Source = Field(description="where rows come from")
+    inputs: Annotated[dict[str, DataField], Field(min_length=1)] = Field(
+        description="fields the model reads; left out: the source's own"
+    )
+    targets: dict[str, DataField] = Field({}, description="fields the loss reads; left out: the source's own")
+    split: Split = Field(default_factory=Split, description="shares for training, validation and testing")
+
+    @classmethod
+    def spell_out(cls, raw: Any) -> Any:
+        """`inputs: [a, b]` is one field `x`, `targets: c` one field `y`."""
+        if not isinstance(raw, dict):
+            return raw
+        names = {"inputs": "x", "targets": "y"}
+        return {k: {names[k]: v} if k in names and isinstance(v, str | tuple) else v for k, v in raw.items()}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fields_of_the_source(cls, values: dict[str, Any]) -> dict[str, Any]:
+        source = values.get("source")
+        if not isinstance(source, Source):
+            return values
+        own = {"inputs": source.inputs, "targets": source.targets}
+        fields = {key: {name: DataField(columns=c) for name, c in columns.items()} for key, columns in own.items()}
+        return {key: value for key, value in fields.items() if value} | values
+
+
+class Loop(Settings):
+    """How long to train, in what batches, and what to measure."""
+
+    epochs: PositiveInt = Field(10, description="passes over the training rows")
+    batch_size: PositiveInt = Field(32, description="rows in a batch; the last one may be smaller")
+    shuffle: bool = Field(True, description="draw a new order of the training rows each epoch")
+    drop_last: bool = Field(False, description="leave out a last batch that is not full")
+    metrics: tuple[Metric, ...] = Field(
+        (), description="figures of the validation and test rows, beside the loss"
+    )
+    checkpoint_every: PositiveInt | None = Field(
+        None, description="epochs between checkpoints; left out: as often as costs at most 5 % of the time"
+    )
+
+
+class Config(Settings):
+    """A whole config."""
+
+    name: Name = Field(description="names the run's directory; left out: the file's name")
+    seed: NonNegativeInt = Field(0, description="everything random follows from it")
+    dtype: DType = Field("float32", description="of parameters and activations")
+    data: Data = Field(description="rows, fields and splits")
+    model: tuple[Node, ...] = Field(description="the components, in order")
+    loss: Loss = Field(description="what is minimised")
+    optimizer: Optimizer = Field(description="how the parameters change")
+    loop: Loop = Field(default_factory=Loop, description="epochs, batches and metrics")

@@ -1,0 +1,204 @@
+"""The component contract: one frozen pydantic model, whose fields are the hyper-parameters and whose
+methods are the mathematics. A component owns no arrays; it is bound to arrays that a plan laid out.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from declnet.core.initializers import Initializer
+from declnet.core.spec import Array, Kind, Spec
+from declnet.errors import ShapeError
+
+
+class Component(BaseModel):
+    """Base of everything a config names by `type`: strict about types, closed to unknown keys, immutable."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, defer_build=True, protected_namespaces=()
+    )
+
+    type: str
+    """The name a config uses; each component narrows it to its own."""
+
+    pytorch: ClassVar[str | None] = None
+    """The PyTorch class with the same name, arguments and numbers, where there is one."""
+
+    refused: ClassVar[dict[str, str]] = {}
+    """PyTorch's arguments that are left out on purpose, each with the reason."""
+
+
+Action = Callable[[], None]
+"""A bound step: every array it touches was decided when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a plan runs of one component: forward, and in a training plan backward."""
+
+    forward: Action
+    backward: Action | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A learnable array that a component asks for: its shape and its first values."""
+
+    shape: tuple[int, ...]
+    init: Initializer
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Lasting state that is not learned (running statistics): saved with the model, never differentiated."""
+
+    shape: tuple[int, ...]
+    value: float = 0.0
+    kind: Kind = "float"
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Work space of one step. `saved` keeps its contents from forward to backward (a mask, say);
+    otherwise the arena lends it to other steps between the two.
+    """
+
+    shape: tuple[int, ...]
+    kind: Kind = "float"
+    saved: bool = False
+
+
+Alias = Literal["new", "in_place", "reshape"]
+"""How an output relates to the first input: memory of its own; written over it where nobody needs the
+input any more; or the same memory in another shape, with no step to run.
+"""
+
+
+@dataclass(slots=True)
+class Site:
+    """The arrays one call of a component works on. All are C-contiguous; none may be replaced, only written.
+
+    `grad_output` is None where there is no backward (in evaluation, and before the first trained parameter),
+    `grad_inputs[i]` where nobody needs that gradient, `grads[name]` where the parameter is frozen.
+    Gradients are written, not accumulated: the plan adds where a value or a weight is used more than once.
+    """
+
+    inputs: tuple[Array, ...]
+    output: Array
+    params: Mapping[str, Array]
+    buffers: Mapping[str, Array]
+    scratch: Mapping[str, Array]
+    training: bool
+    rng: np.random.Generator
+    grad_output: Array | None = None
+    grad_inputs: tuple[Array | None, ...] = ()
+    grads: Mapping[str, Array | None] = field(default_factory=dict)
+
+    @property
+    def input(self) -> Array:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def grad_input(self) -> Array | None:
+        """The gradient of the first input, None where nobody needs it."""
+        return self.grad_inputs[0] if self.grad_inputs else None
+
+    @property
+    def upstream(self) -> Array:
+        """The gradient of the output, there wherever an input or a parameter has one."""
+        if self.grad_output is None:
+            raise AssertionError("asked for the gradient of an output that nobody differentiates")
+        return self.grad_output
+
+
+class Module(Component, ABC):
+    """A differentiable component: a layer, an activation, an operation, a loss.
+
+    The arguments of `infer` are its inputs by name (`input`; `input1, input2`; `*inputs`); `parameters`,
+    `buffers`, `scratch` and `flops` take the same specs in the same order.
+    """
+
+    saves: ClassVar[tuple[str, ...]] = ()
+    """What backward reads beside its own scratch: names of inputs of `infer`, and `"output"`."""
+
+    @abstractmethod
+    def infer(self, *inputs: Any) -> Spec:
+        """The output's spec; a `ShapeError` that names the wrong field or input where they don't fit."""
+
+    def bind(self, site: Site) -> Step:
+        """Make the step for these arrays. Runs once per plan: views, strides and constants belong here."""
+        raise AssertionError(f"{type(self).__name__} only reshapes its input: a plan makes no step for it")
+
+    def complete(self, *inputs: Any) -> Self:  # noqa: ARG002 - for those that infer something
+        """This component with arguments that were left out (`in_features`) filled in from the inputs."""
+        return self
+
+    def parameters(self, *inputs: Any) -> dict[str, Parameter]:  # noqa: ARG002 - most have none
+        """The learnable arrays by name, in PyTorch's order."""
+        return {}
+
+    def buffers(self, *inputs: Any) -> dict[str, Buffer]:  # noqa: ARG002 - most have none
+        """The lasting, not learned arrays by name, in PyTorch's order."""
+        return {}
+
+    def scratch(self, *inputs: Any, training: bool) -> dict[str, Scratch]:  # noqa: ARG002 - most need none
+        """Work space by name."""
+        return {}
+
+    def alias(self, *, training: bool) -> Alias:  # noqa: ARG002 - only dropout's answer differs
+        """How the output relates to the first input."""
+        return "new"
+
+    def flops(self, *inputs: Any) -> int:
+        """Floating-point operations of one forward pass, a multiply-add counted as two; element-wise: one each."""
+        return self.infer(*inputs).size if self.alias(training=True) != "reshape" else 0
+
+    def require_float(self, *inputs: Spec) -> None:
+        """Refuse inputs that are not floating point."""
+        for argument, spec in enumerate(inputs):
+            if spec.kind != "float":
+                raise ShapeError(
+                    f"{type(self).__name__} takes floating-point numbers but its input holds {spec.kind}s",
+                    argument=argument,
+                )
+
+    def require_dim(self, field: str, dim: int, input: Spec) -> int:
+        """The dimension counted from 0; refuse one that the input does not have."""
+        ndim = max(input.ndim, 1)
+        if not -ndim <= dim < ndim:
+            raise ShapeError(
+                f"{type(self).__name__} needs a dimension {dim} but its input {input} has {input.ndim}; "
+                f"{field} may be {-ndim} to {ndim - 1}",
+                field=field,
+                argument=0,
+            )
+        return dim % ndim
+
+
+class Loss(Module, ABC):
+    """A module whose output is the scalar to be minimised. Its arguments are PyTorch's: `input, target`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arity:
+    """The names of a module's inputs; a variadic one takes any number of at least one."""
+
+    names: tuple[str, ...]
+    variadic: bool
+
+
+@cache
+def arity(module: type[Module]) -> Arity:
+    """The inputs of a module, read off the signature of its `infer`."""
+    parameters = [p for p in inspect.signature(module.infer).parameters.values() if p.name != "self"]
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return Arity(tuple(p.name for p in parameters), variadic)

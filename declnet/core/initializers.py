@@ -1,0 +1,70 @@
+"""How parameters get their first values: PyTorch's distributions and bounds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from declnet.core.spec import Array
+
+
+class Initializer(Protocol):
+    """Fills a new parameter in place, drawing from the generator it is given."""
+
+    def __call__(self, out: Array, rng: np.random.Generator) -> None:
+        """Write the first values into `out`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """Independent draws from U(low, high). Reference: torch.nn.init.uniform_."""
+
+    low: float
+    high: float
+
+    def __call__(self, out: Array, rng: np.random.Generator) -> None:
+        """Fill `out`; drawn in float64, so both dtypes start from the same numbers."""
+        out[...] = rng.uniform(self.low, self.high, out.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """Independent draws from N(mean, std²). Reference: torch.nn.init.normal_."""
+
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __call__(self, out: Array, rng: np.random.Generator) -> None:
+        """Fill `out`; drawn in float64, so both dtypes start from the same numbers."""
+        out[...] = rng.normal(self.mean, self.std, out.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """One value everywhere. Reference: torch.nn.init.constant_."""
+
+    value: float
+
+    def __call__(self, out: Array, rng: np.random.Generator) -> None:  # noqa: ARG002 - the protocol's
+        """Fill `out`."""
+        out[...] = self.value
+
+
+def fan_in(shape: Sequence[int]) -> int:
+    """Inputs that feed one output of a weight of this shape `(out, in, *kernel)`."""
+    return math.prod(shape[1:])
+
+
+def fan_in_uniform(shape: Sequence[int]) -> Uniform:
+    """U(-1/sqrt(fan_in), 1/sqrt(fan_in)): the default of PyTorch's Linear and Conv, weight and bias alike.
+
+    PyTorch writes the weight's as `kaiming_uniform_(a=sqrt(5))`: its gain is sqrt(2 / (1 + 5)) = sqrt(1/3),
+    so the bound gain * sqrt(3 / fan_in) is 1 / sqrt(fan_in). A fan-in of 0 gives the constant 0.
+    """
+    fan = fan_in(shape)
+    bound = 1 / math.sqrt(fan) if fan > 0 else 0.0
+    return Uniform(-bound, bound)

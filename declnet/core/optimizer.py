@@ -1,0 +1,81 @@
+"""The optimizer contract: one update formula over flat vectors.
+
+Parameters, gradients and optimizer state of a group are flat vectors. An optimizer binds its formula to
+them once; the settings it reads at each step are a value of its own class, so a scheduler changes `lr` by
+handing the group another one. The formula may overwrite the gradients: the next step writes them anew.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self, TypeVar
+
+import numpy as np
+from pydantic import Field
+
+from declnet.core.component import Component
+from declnet.core.numerics import BLOCK
+from declnet.core.spec import Array, Kind
+
+NonNegative = Annotated[float, Field(ge=0)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+BACKEND = {
+    "foreach": "a switch between PyTorch's implementations; here there is one, always over flat vectors",
+    "fused": "a switch between PyTorch's implementations; here there is one, always over flat vectors",
+    "capturable": "for CUDA graphs, and declnet runs on the CPU",
+    "differentiable": "for differentiating through the optimizer, which a config cannot ask for",
+}
+"""Arguments of PyTorch's optimizers that choose an implementation, and why there is nothing to choose."""
+
+Closure = Callable[[], float]
+"""Runs forward and backward on the current batch, leaves the gradients and returns the loss."""
+
+O = TypeVar("O", bound="Optimizer", contravariant=True)  # noqa: E741 - reads as in Update[O]
+Update = Callable[[O, int], None]
+"""One step: the settings of the moment and the number of the step, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An array of optimizer state: its shape, first value and kind."""
+
+    shape: tuple[int, ...]
+    value: float = 0.0
+    kind: Kind = "float"
+
+
+@dataclass(slots=True)
+class Group:
+    """The vectors of one parameter group. `state` holds what `Optimizer.state` asked for."""
+
+    param: Array
+    grad: Array
+    state: dict[str, Array]
+
+    def blocks(self, *names: str, work: int = 1) -> Iterator[tuple[Array, ...]]:
+        """Cut into blocks `(param, grad, *state, *work)`: views, and `work` scratch vectors shared by all."""
+        scratch = [np.empty(min(BLOCK, self.param.size), self.param.dtype) for _ in range(work)]
+        vectors = [self.param, self.grad, *(self.state[name] for name in names)]
+        for start in range(0, self.param.size, BLOCK):
+            views = [vector[start : start + BLOCK] for vector in vectors]
+            yield (*views, *(w[: views[0].size] for w in scratch))
+
+
+class Optimizer(Component, ABC):
+    """Changes the parameters from their gradients."""
+
+    calls_closure: ClassVar[bool] = False
+    """True where the formula runs the closure itself, perhaps several times a step (LBFGS)."""
+
+    lr: NonNegative
+
+    @abstractmethod
+    def state(self, size: int) -> dict[str, State]:
+        """The state arrays of a group of `size` elements, by PyTorch's names."""
+
+    @abstractmethod
+    def bind(self, group: Group, closure: Closure) -> Update[Self]:
+        """Make the update for these vectors."""

@@ -1,0 +1,37 @@
+"""The source contract: named columns of rows, known by their header before a row is read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from declnet.core.component import Component
+from declnet.core.spec import Array, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What a source holds for each row under one name. `kind` None: a number, read as the config says."""
+
+    shape: tuple[int, ...] = ()
+    kind: Kind | None = None
+
+
+class Source(Component, ABC):
+    """Where rows come from."""
+
+    inputs: ClassVar[dict[str, str]] = {}
+    """The data fields a config gets where it names none: field name to column."""
+
+    targets: ClassVar[dict[str, str]] = {}
+    """The same for `data.targets`."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, Column]:
+        """The columns by name, from the header alone; no row is read. DataError where there is none."""
+
+    @abstractmethod
+    def read(self, columns: Sequence[str]) -> dict[str, Array]:
+        """The rows of these columns, one array a column, rows first. DataError names the bad cell."""

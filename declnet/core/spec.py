@@ -1,0 +1,48 @@
+"""What is known of an array before it exists: its shape and its kind of number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+Kind = Literal["float", "int", "bool"]
+"""`float` is the config's dtype (float32 or float64), `int` is int64: index arrays and class labels."""
+
+DType = Literal["float32", "float64"]
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+def numpy_dtype(kind: Kind, dtype: DType) -> np.dtype[Any]:
+    """The NumPy dtype of a kind of number in a config of this dtype."""
+    return np.dtype({"float": dtype, "int": "int64", "bool": "bool"}[kind])
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Shape and kind of an array. The batch dimension is part of the shape, as in PyTorch."""
+
+    shape: tuple[int, ...]
+    kind: Kind = "float"
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+    def nbytes(self, dtype: DType) -> int:
+        """Bytes it takes in a config of this dtype."""
+        return self.size * numpy_dtype(self.kind, dtype).itemsize
+
+    def __str__(self) -> str:
+        """`(32, 64)`; integers and booleans say so: `(32,) int`."""
+        shape = f"({self.shape[0]},)" if self.ndim == 1 else f"({', '.join(map(str, self.shape))})"
+        return shape if self.kind == "float" else f"{shape} {self.kind}"

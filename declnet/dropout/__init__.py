@@ -1,0 +1,3 @@
+"""Dropout: noise in training, nothing in evaluation."""
+
+from declnet.dropout import dropout as dropout

@@ -1,0 +1,130 @@
+"""The exception tree: every refusal is one of these classes, and each class owns its exit code.
+
+A refusal is made of diagnostics. A diagnostic says what is wrong, where, what was expected and how to
+mend it; a config with six mistakes raises one `ConfigError` with six diagnostics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Path = tuple[str | int, ...]
+"""A key path: `("model", 0, "in_features")` is written `model[0].in_features`."""
+
+Severity = Literal["error", "warning"]
+
+
+def dotted(path: Path) -> str:
+    """Write a key path as a user reads it: `model[0].in_features`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a text: file name, 1-based line and column, and the line itself for the caret."""
+
+    file: str
+    line: int
+    column: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake: the message, where it is (as far as that is known), and how severe it is."""
+
+    message: str
+    path: Path = ()
+    mark: Mark | None = None
+    severity: Severity = "error"
+
+    @property
+    def headline(self) -> str:
+        """The first line: `file:line:column: error: key.path: message`."""
+        parts = [self.severity]
+        if self.mark is not None:
+            parts.insert(0, f"{self.mark.file}:{self.mark.line}:{self.mark.column}")
+        if self.path:
+            parts.append(dotted(self.path))
+        return ": ".join([*parts, self.message])
+
+    def __str__(self) -> str:
+        """The headline, then the source line with a caret under the spot where there is one."""
+        if self.mark is None or not self.mark.source.strip():
+            return self.headline
+        source, column = self.mark.source, self.mark.column - 1
+        # Tabs stay tabs before the caret, so that it lands under its character in any terminal.
+        pad = "".join("\t" if char == "\t" else " " for char in source[:column])
+        return f"{self.headline}\n    {source}\n    {pad}^"
+
+
+class DeclnetError(Exception):
+    """Base of all refusals. `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, *diagnostics: Diagnostic | str) -> None:
+        """Take the mistakes; a plain string is a diagnostic without a place."""
+        self.diagnostics: tuple[Diagnostic, ...] = tuple(
+            Diagnostic(item) if isinstance(item, str) else item for item in diagnostics
+        )
+        super().__init__(*diagnostics)
+
+    def __str__(self) -> str:
+        """All diagnostics, one after another."""
+        return "\n".join(str(item) for item in self.diagnostics)
+
+
+class ConfigError(DeclnetError):
+    """The config or the command line is wrong; nothing was created."""
+
+    exit_code = 2
+
+
+class ShapeError(ConfigError):
+    """A component cannot work on these inputs.
+
+    `field` names the constructor argument that is wrong, where it is one; `argument` the input at fault
+    (its index), so that whoever knows the graph can say where that input comes from.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None, argument: int | None = None) -> None:
+        """Take the message and what it is about."""
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.argument = argument
+
+
+class DataError(DeclnetError):
+    """The data are wrong: a file is missing, a cell is not a number, a label is out of range."""
+
+    exit_code = 3
+
+
+class NonFiniteError(DeclnetError):
+    """Training went non-finite: a loss, a gradient or a parameter is infinite or NaN."""
+
+    exit_code = 4
+
+
+class MachineError(DeclnetError):
+    """The machine refused: disk, permission, memory, closed pipe."""
+
+    exit_code = 5
+
+
+class CheckpointError(DeclnetError):
+    """A checkpoint is unusable: damaged, of another model, or of a newer version."""
+
+    exit_code = 6
+
+
+class BusyError(DeclnetError):
+    """The run directory is in use by another process."""
+
+    exit_code = 7

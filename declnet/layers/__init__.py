@@ -1,0 +1,3 @@
+"""Layers: components with weights."""
+
+from declnet.layers import linear as linear

@@ -1,0 +1,82 @@
+"""Class indices as targets: which of them count, with what weight, and where they point."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from declnet.core.component import Scratch, Site
+from declnet.core.spec import Array, Spec
+from declnet.errors import DataError
+
+
+def class_dims(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """An input (C), (N, C) or (N, C, d1, ...) as (rows, classes, inner)."""
+    if len(shape) == 1:
+        return 1, shape[0], 1
+    return shape[0], shape[1], math.prod(shape[2:])
+
+
+def index_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the class indices that go with an input of this shape."""
+    return () if len(shape) == 1 else (shape[0], *shape[2:])
+
+
+def check_classes(input: Spec, target: Array, ignore_index: int) -> None:
+    """Refuse class indices out of range; `target` holds rows first."""
+    classes = class_dims(input.shape)[1]
+    wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
+    if wrong.any():
+        row = int(np.argwhere(wrong)[0][0])
+        raise DataError(
+            f"row {row + 1} holds the class {target[wrong][0]}, but the model's output has {classes} classes: "
+            f"0 to {classes - 1}"
+        )
+
+
+class ClassTargets:
+    """Reads the indices of a batch, all shaped (rows, 1, inner) against an input (rows, classes, inner).
+
+    After `read`: `kept` is false for ignored targets, `weight` the weight of each (0 where ignored), `total`
+    their sum, and `index` where in the flattened input each points (at its own row's class 0 where ignored,
+    so that a write there hits no other row).
+    """
+
+    @staticmethod
+    def scratch(shape: tuple[int, ...], *, training: bool) -> dict[str, Scratch]:
+        """What `site.scratch` has to hold."""
+        rows, _, inner = class_dims(shape)
+        row = (rows, 1, inner)
+        return {
+            "kept": Scratch(row, "bool", saved=training),
+            "weight": Scratch(row, saved=training),
+            "index": Scratch(row, "int", saved=training),
+            "row": Scratch(row),
+        }
+
+    def __init__(self, site: Site, class_weight: tuple[float, ...] | None, ignore_index: int) -> None:
+        """Bind to the second input of a loss."""
+        x, target = site.inputs
+        rows, classes, inner = class_dims(x.shape)
+        self.kept, self.weight, self.index, self.row = (
+            site.scratch[name] for name in ("kept", "weight", "index", "row")
+        )
+        self.total = np.empty((), x.dtype)
+        self.class_weight = np.ones(classes, x.dtype) if class_weight is None else np.array(class_weight, x.dtype)
+        self._target = target.reshape(rows, 1, inner)
+        self._weighted = class_weight is not None
+        self._ignored, self._stride = np.array(ignore_index), np.array(inner)
+        self._first = np.arange(rows).reshape(-1, 1, 1) * (classes * inner) + np.arange(inner)
+
+    def read(self) -> None:
+        """Take the indices of the batch that is there now."""
+        np.not_equal(self._target, self._ignored, out=self.kept)
+        np.copyto(self.weight, self.kept)
+        if self._weighted:
+            np.take(self.class_weight, self._target, out=self.row, mode="clip")
+            np.multiply(self.weight, self.row, out=self.weight)
+        np.add.reduce(self.weight, axis=None, out=self.total)
+        np.multiply(self._target, self.kept, out=self.index)
+        np.multiply(self.index, self._stride, out=self.index)
+        np.add(self.index, self._first, out=self.index)

@@ -1,0 +1,4 @@
+"""Optimizers: how parameters change."""
+
+from declnet.optimizers import adam as adam
+from declnet.optimizers import sgd as sgd

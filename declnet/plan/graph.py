@@ -1,0 +1,96 @@
+"""The graph a config describes: values, calls of components on them, parameters and loss terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from declnet.core.component import Buffer, Module, Parameter
+from declnet.core.spec import Spec
+from declnet.errors import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One component applied to some values. Two calls with one `owner` share its parameters and buffers."""
+
+    name: str
+    path: Path
+    component: Module
+    owner: str
+    inputs: tuple[int, ...]
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with the graph, at a key path of the config."""
+
+    message: str
+    path: Path
+
+
+@dataclass(slots=True)
+class Graph:
+    """What tracing found out, before any array exists.
+
+    `specs[i]` and `origins[i]` describe value i; `inputs` the values that data are put into. Parameters and
+    buffers carry their full names (`encoder.0.weight`), in PyTorch's order.
+    """
+
+    specs: list[Spec] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    inputs: dict[str, int] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    buffers: dict[str, Buffer] = field(default_factory=dict)
+    output: int | None = None
+    terms: list[tuple[int, float]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def value(self, spec: Spec, origin: str) -> int:
+        """Add a value."""
+        self.specs.append(spec)
+        self.origins.append(origin)
+        return len(self.specs) - 1
+
+    def inputs_of(self, call: Call) -> list[Spec]:
+        """The specs of a call's inputs."""
+        return [self.specs[value] for value in call.inputs]
+
+    def flops(self, call: Call) -> int:
+        """Floating-point operations of one forward pass of a call."""
+        return call.component.flops(*self.inputs_of(call))
+
+    def parameters_of(self, call: Call) -> dict[str, Parameter]:
+        """The parameters of a call's component, by local name."""
+        return call.component.parameters(*self.inputs_of(call))
+
+    def needed(self, *, training: bool) -> list[Call]:
+        """The calls that the loss, and in evaluation the output, depend on, in order."""
+        wanted = {value for value, _ in self.terms}
+        if not training and self.output is not None:
+            wanted.add(self.output)
+        calls = []
+        for call in reversed(self.calls):
+            if call.output in wanted:
+                wanted.update(call.inputs)
+                calls.append(call)
+        return calls[::-1]
+
+    def trained(self) -> list[str]:
+        """Names of the parameters that the loss depends on: those an optimizer changes."""
+        names: dict[str, None] = {}
+        for call in self.needed(training=True):
+            for local in self.parameters_of(call):
+                names.setdefault(join(call.owner, local))
+        return [name for name in self.parameters if name in names]
+
+
+def join(prefix: str, name: str) -> str:
+    """`encoder` and `0` are `encoder.0`; nothing and `0` are `0`."""
+    return f"{prefix}.{name}" if prefix else name
+
+
+Refs = tuple[str, ...] | Mapping[str, str] | None
+"""How a node names its inputs: by position, by argument, or not at all."""

@@ -1,0 +1,1 @@
+"""The epoch loop, checkpoints, the run directory and events."""

@@ -1,0 +1,57 @@
+"""Checkpoints: NumPy's `.npz`, readable anywhere, written atomically, the same bits for the same run.
+
+Members are `model/<state_dict name>`, `optimizer/<group>/<state name>` and `meta`, a JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from declnet.core.spec import Array
+from declnet.errors import CheckpointError
+from declnet.runner.files import machine, replacing
+
+FORMAT = 1
+"""Version of the layout; a reader refuses a newer one."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date every member carries, so that the same run writes the same bytes."""
+
+
+def save(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
+    """Write a checkpoint. MachineError where the disk refuses; the old one is then still there."""
+    text = np.array(json.dumps({"format": FORMAT, **meta}))
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in {**arrays, "meta": text}.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def load(path: Path) -> tuple[dict[str, Array], dict[str, object]]:
+    """Read a checkpoint: its arrays and its meta. CheckpointError where it is damaged or newer."""
+    with machine(f"read {path}"):
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in archive.files}
+            meta = json.loads(str(arrays.pop("meta")))
+        except FileNotFoundError:
+            raise CheckpointError(f"{path}: no such checkpoint") from None
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise CheckpointError(f"{path}: not a checkpoint of declnet, or damaged: {error}") from error
+    if not isinstance(meta, dict) or not isinstance(meta.get("format"), int):
+        raise CheckpointError(f"{path}: not a checkpoint of declnet: it names no format")
+    if meta["format"] > FORMAT:
+        raise CheckpointError(
+            f"{path}: written by a newer declnet (format {meta['format']}, this one reads up to {FORMAT}); upgrade"
+        )
+    return arrays, meta
+
+
+def part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """The members under a prefix, without it."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

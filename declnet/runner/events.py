@@ -1,0 +1,46 @@
+"""What happens in a run, as values: whoever trains gets these and shows them as they like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Everything is allocated; the first step comes next."""
+
+    directory: Path
+    name: str
+    parameters: int
+    rows: dict[str, int]
+    epochs: int
+    steps: int
+    """Steps of one epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A step is done. Sent a few times a second at most."""
+
+    epoch: int
+    step: int
+    """Of this epoch, counted from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """An epoch and its evaluation are done; `record` is its line in metrics.jsonl."""
+
+    record: dict[str, float | int]
+    best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is complete and on disk; `summary` is summary.json."""
+
+    summary: dict[str, object]
+
+
+Event = Started | Stepped | EpochEnded | Finished

@@ -1,0 +1,191 @@
+"""Everything that is known before anything runs: the config read, its data described, its graph traced."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from declnet.config import overrides as command_line
+from declnet.config import yaml
+from declnet.config.document import Document
+from declnet.config.read import Reading
+from declnet.config.read import read as read_config
+from declnet.config.schema import Config, Data, DataField
+from declnet.config.suggest import any_of, did_you_mean
+from declnet.core.component import Loss
+from declnet.core.metric import Metric
+from declnet.core.spec import Spec
+from declnet.core.wrapper import Block, Node, Wrapper
+from declnet.data import table
+from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
+from declnet.plan.graph import Graph
+from declnet.plan.trace import Term, trace
+
+MOST = 20
+"""Mistakes shown at most."""
+
+Fields = dict[str, table.Field]
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A config that holds together: nothing has been allocated, and no row has been read."""
+
+    config: Config
+    inputs: Fields
+    targets: Fields
+
+    def graph(self, batch: int) -> Graph:
+        """The graph for batches of this many rows."""
+        term = Term(self.config.loss, ("loss",))
+        return trace(self.config.model, [term], batched(self.inputs, batch), batched(self.targets, batch))
+
+
+def load(path: FilePath | str, overrides: Sequence[str] = ()) -> Experiment:
+    """Read and check a config. ConfigError or DataError with every mistake in it."""
+    document = command_line.apply(yaml.load(path), overrides)
+    reading = read_config(document)
+    checker = _Checker(reading)
+    experiment = checker.check()
+    if experiment is None:
+        problems = sorted(checker.problems, key=_place)
+        if len(problems) > MOST:
+            problems = [*problems[:MOST], Diagnostic(f"and {len(problems) - MOST} more mistakes")]
+        raise (ConfigError if reading.problems or checker.config_is_wrong else DataError)(*problems)
+    return experiment
+
+
+def batched(fields: Fields, batch: int) -> dict[str, Spec]:
+    """The specs of fields in batches of this many rows."""
+    return {name: Spec((batch, *item.spec.shape), item.spec.kind) for name, item in fields.items()}
+
+
+def _place(problem: Diagnostic) -> tuple[bool, str, int, int]:
+    """File order; mistakes without a place come first, those on the command line last."""
+    mark = problem.mark
+    return (False, "", 0, 0) if mark is None else (mark.file.startswith("<"), mark.file, mark.line, mark.column)
+
+
+class _Checker:
+    """Checks what reading left: columns, shapes, losses, metrics."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.document: Document = reading.document
+        self.parts: Mapping[str, Any] = reading.parts
+        self.config = reading.config
+        self.problems: list[Diagnostic] = list(reading.problems)
+        self.config_is_wrong = False
+
+    def check(self) -> Experiment | None:
+        """The experiment, or None where there are problems."""
+        data = self.parts.get("data")
+        if isinstance(data, Data):
+            fields = self._fields(data)
+            if fields is not None:
+                self._graph(*fields)
+                if self.config is not None and not self.problems:
+                    return Experiment(self.config, *fields)
+        return None
+
+    def _problem(self, message: str, path: Path) -> None:
+        self.config_is_wrong = True
+        self.problems.append(Diagnostic(message, path, self.document.mark(path)))
+
+    def _fields(self, data: Data) -> tuple[Fields, Fields] | None:
+        """Describe the data fields from the source's header."""
+        try:
+            known = data.source.columns()
+        except DataError as error:
+            where: Path = ("data", "source")
+            self.problems += [
+                item if item.mark else replace(item, path=where, mark=self.document.mark((*where, "path")))
+                for item in error.diagnostics
+            ]
+            return None
+        right = True
+
+        def describe(section: str, wanted: Mapping[str, DataField]) -> Fields:
+            nonlocal right
+            fields: Fields = {}
+            for name, item in wanted.items():
+                kind = None if item.dtype is None else "int" if item.dtype == "int64" else "float"
+                path = self._columns_path(section, name, item)
+                try:
+                    fields[name] = table.field(known, item.columns, kind)
+                except ShapeError as error:
+                    right = False
+                    near = "" if error.field is None else did_you_mean(error.field, known) or _there_is(known)
+                    self._problem(error.message + near, self._item_path(path, error.field))
+            return fields
+
+        fields = describe("inputs", data.inputs), describe("targets", data.targets)
+        for name in data.targets:
+            if name in data.inputs:
+                right = False
+                self._problem(f"{name!r} is already the name of an input; choose another", ("data", "targets", name))
+        return fields if right else None
+
+    def _columns_path(self, section: str, name: str, item: DataField) -> Path:
+        """Where the columns of a field are written, long form or short."""
+        for path in (("data", section, name, "columns"), ("data", section, name), ("data", section)):
+            if path in self.document.values:
+                return path
+        return ("data", section)
+
+    def _item_path(self, path: Path, column: str | None) -> Path:
+        """The column's own place, where the columns are a list."""
+        value: Any = self.document.data
+        for part in path:
+            value = value[part] if isinstance(value, Mapping) and part in value else None
+        if isinstance(value, tuple) and column in value:
+            return (*path, value.index(column))
+        return path
+
+    def _graph(self, inputs: Fields, targets: Fields) -> None:
+        """Trace what there is, and fill in what was left out."""
+        nodes, loss = self.parts.get("model"), self.parts.get("loss")
+        if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
+            return
+        terms = [Term(loss, ("loss",))] if isinstance(loss, Loss) else []
+        batch = getattr(self.parts.get("loop"), "batch_size", 32)
+        graph = trace(nodes, terms, batched(inputs, batch), batched(targets, batch))
+        for problem in graph.problems:
+            self._problem(problem.message, problem.path)
+        if not nodes:
+            self._problem("the model has no components", ("model",))
+        if not self.problems and not graph.trained():
+            self._problem("nothing in the model can learn: no component has parameters", ("model",))
+        metrics = getattr(self.parts.get("loop"), "metrics", ())
+        if graph.output is not None and targets:
+            target = next(iter(batched(targets, batch).values()))
+            self._metrics(metrics, graph.specs[graph.output], target)
+        if self.config is not None and not self.problems:
+            self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
+
+    def _metrics(self, metrics: Sequence[Metric], output: Spec, target: Spec) -> None:
+        for index, metric in enumerate(metrics):
+            try:
+                metric.check(output, target)
+            except ShapeError as error:
+                self._problem(error.message, ("loop", "metrics", index))
+
+
+def _there_is(known: Mapping[str, object]) -> str:
+    names = list(known)
+    return f"; there is {any_of(names[:8] if len(names) <= 8 else [*names[:8], f'{len(names) - 8} more'], 'and')}"
+
+
+def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:
+    """The nodes with every inferred argument filled in."""
+    found: dict[Path, Block] = {call.path: call.component for call in graph.calls}
+
+    def fill(node: Node) -> Node:
+        block = found.get(node.path, node.component)
+        if isinstance(block, Wrapper):
+            layers = tuple(fill(child) for child in getattr(block, block.children))
+            block = block.model_copy(update={block.children: layers})
+        return replace(node, component=block)
+
+    return tuple(fill(node) for node in nodes)

@@ -1,0 +1,85 @@
+"""A model in memory: one store, one arena, and a plan for each batch size and mode."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from declnet.core.optimizer import Group, Optimizer
+from declnet.core.spec import Array, numpy_dtype
+from declnet.errors import NonFiniteError
+from declnet.plan.liveness import lay_out
+from declnet.plan.plan import Arena, Plan, bind
+from declnet.plan.store import Store
+from declnet.runner.experiment import Experiment
+
+
+class Model:
+    """Parameters and the plans over them. `sizes` are the (training, batch) pairs that will be run."""
+
+    def __init__(
+        self, experiment: Experiment, sizes: Sequence[tuple[bool, int]], noise: np.random.Generator
+    ) -> None:
+        """Allocate everything that training will need."""
+        dtype = experiment.config.dtype
+        graphs = {batch: experiment.graph(batch) for _, batch in sizes}
+        graph = next(iter(graphs.values()))
+        self.store = Store(graph.parameters, graph.buffers, [graph.trained()], dtype)
+        layouts = {
+            (training, batch): lay_out(graphs[batch], training=training, dtype=dtype)
+            for training, batch in dict.fromkeys(sizes)
+        }
+        arena = Arena(max(layout.nbytes for layout in layouts.values()))
+        self.plans: dict[tuple[bool, int], Plan] = {
+            key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()
+        }
+
+
+class Optimization:
+    """An optimizer over a store's groups: state, and one step."""
+
+    def __init__(self, optimizer: Optimizer, store: Store) -> None:
+        """Allocate the state, and bind the formula to each group."""
+        self.step_count = 0
+        self.settings = [optimizer for _ in store.slices]
+        self._calls_closure = optimizer.calls_closure
+        self._plan: Plan | None = None
+        self.groups = [self._group(optimizer, store, piece) for piece in store.slices]
+        self._updates = [optimizer.bind(group, self._closure) for group in self.groups]
+
+    @staticmethod
+    def _group(optimizer: Optimizer, store: Store, piece: slice) -> Group:
+        state = {
+            name: np.full(item.shape, item.value, numpy_dtype(item.kind, store.dtype))
+            for name, item in optimizer.state(piece.stop - piece.start).items()
+        }
+        return Group(store.vector[piece], store.gradient[piece], state)
+
+    def _closure(self) -> float:
+        if self._plan is None:
+            raise AssertionError("the closure is run only within a step")
+        return self._plan.run()
+
+    def step(self, plan: Plan) -> float:
+        """Compute the gradients of the batch in the plan's buffers, and change the parameters; the loss.
+
+        NonFiniteError where the loss is not a finite number: the parameters are then still those before.
+        """
+        self._plan = plan
+        if not self._calls_closure:
+            plan.run()
+        loss = float(plan.loss)
+        if not math.isfinite(loss):
+            raise NonFiniteError(f"the loss is {loss}")
+        self.step_count += 1
+        for update, settings in zip(self._updates, self.settings, strict=True):
+            update(settings, self.step_count)
+        return loss
+
+    def state_dict(self) -> dict[str, Array]:
+        """The state by group and name."""
+        return {
+            f"{index}/{name}": array for index, group in enumerate(self.groups) for name, array in group.state.items()
+        }

@@ -1,0 +1,3 @@
+"""Wrappers: components made of components."""
+
+from declnet.wrappers import sequential as sequential
