@@ -45,7 +45,7 @@ class Diagnostic:
     @property
     def headline(self) -> str:
         """The first line: `file:line:column: error: key.path: message`."""
-        parts = [self.severity]
+        parts: list[str] = [self.severity]
         if self.mark is not None:
             parts.insert(0, f"{self.mark.file}:{self.mark.line}:{self.mark.column}")
         if self.path:

@@ -40,7 +40,7 @@ class ReLU(Module):
         self.require_float(input)
         return input
 
-    def alias(self, *, training: bool) -> Alias:  # noqa: ARG002 - the same in both modes
+    def alias(self, *, training: bool) -> Alias:
         """Written over its input: backward reads only the output."""
         return "in_place"
 
@@ -50,7 +50,8 @@ class ReLU(Module):
 
     def bind(self, site: Site) -> Step:
         """max(0, x); backward keeps the gradient where the output is positive."""
-        pieces = [(x, zero, y) for (x, y), zero in zip(blocks(site.input, site.output), zeros(site.output))]
+        pairs = zip(blocks(site.input, site.output), zeros(site.output), strict=True)
+        pieces = [(x, zero, y) for (x, y), zero in pairs]
 
         def forward() -> None:
             for x, zero, y in pieces:
@@ -60,16 +61,17 @@ class ReLU(Module):
         if grad_input is None:
             return Step(forward)
 
-        # An output is positive or +0, so the negative of its bits, seen as an integer, has its sign set just
-        # where the output is positive; shifted down, the sign fills the word: a mask of all ones or zeros.
-        # Unlike a product with 0 and 1 it also blocks infinite gradients, as PyTorch does.
+        # An output is positive or +0 (the maximum of -0 and 0 is 0), so the negative of its bits, seen as an
+        # integer, has its sign set just where the output is positive; shifted down, the sign fills the word: a
+        # mask of all ones or zeros. Unlike a product with 0 and 1 it also blocks infinite gradients, as
+        # PyTorch does.
         mask = bits(site.scratch["mask"])
         shift = np.array(8 * mask.itemsize - 1, mask.dtype)
         words = blocks(bits(site.output), bits(site.upstream), bits(grad_input))
+        pieces_back = [(y, mask[: y.size], grad_y, grad_x) for y, grad_y, grad_x in words]
 
         def backward() -> None:
-            for y, grad_y, grad_x in words:
-                sign = mask[: y.size]
+            for y, sign, grad_y, grad_x in pieces_back:
                 np.negative(y, out=sign)
                 np.right_shift(sign, shift, out=sign)
                 np.bitwise_and(sign, grad_y, out=grad_x)

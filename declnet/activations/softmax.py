@@ -60,7 +60,7 @@ class LogSoftmax(Module):
         before, after = int(np.prod(shape[:dim])), int(np.prod(shape[dim + 1 :]))
         return before, shape[dim], after
 
-    def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:  # noqa: ARG002 - both need them
+    def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """Exponentials, and a row of maxima or sums."""
         before, along, after = self._shape(input)
         return {"exp": Scratch((before, along, after)), "row": Scratch((before, 1, after))}

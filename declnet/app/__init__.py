@@ -18,7 +18,7 @@ def main() -> int:
     gc.disable()
     # Pydantic looks through all installed packages for plug-ins of its own; declnet has none to offer it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    from declnet.app.commands import app  # noqa: PLC0415 - after the switches above
+    from declnet.app.commands import app
 
     try:
         app(prog_name="declnet")
@@ -31,7 +31,7 @@ def main() -> int:
 
 def failed(error: BaseException) -> int:
     """Say what went wrong on stderr; the exit code that goes with it."""
-    from declnet.errors import DeclnetError, MachineError  # noqa: PLC0415 - not needed where all goes well
+    from declnet.errors import DeclnetError, MachineError
 
     if isinstance(error, BrokenPipeError):
         # Nobody reads stdout any more. Point it elsewhere, or Python complains once more when it closes it.

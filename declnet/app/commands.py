@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 def _version(wanted: bool) -> None:
     if wanted:
-        import declnet  # noqa: PLC0415 - only for this option
+        import declnet
 
         print(f"declnet {declnet.__version__}")
         raise typer.Exit
@@ -42,7 +42,9 @@ def train(
     overrides: Annotated[
         Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
         typer.Argument(
-            metavar="[KEY=VALUE]...", help="Settings to change: optimizer.lr=0.01 loop.epochs=5", show_default=False
+            metavar="[KEY=VALUE]...",
+            help="Settings to change: optimizer.lr=0.01 loop.epochs=5",
+            show_default=False,
         ),
     ] = None,
     run_dir: Annotated[
@@ -53,7 +55,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Train the network a config describes, and write a run directory."""
-    from declnet.app.train import train as run  # noqa: PLC0415 - imports NumPy
+    from declnet.app.train import train as run
 
     run(config, overrides or [], run_dir, as_json=json, quiet=quiet)
 
@@ -64,7 +66,7 @@ def validate(
     json: Json = False,
 ) -> None:
     """Check configs without running them; print shapes, parameters, FLOPs and memory."""
-    from declnet.app.validate import validate as run  # noqa: PLC0415 - imports NumPy
+    from declnet.app.validate import validate as run
 
     raise typer.Exit(run(configs, as_json=json))
 
@@ -82,6 +84,6 @@ def list_components(
     json: Json = False,
 ) -> None:
     """List what a config can name, or explain one of them."""
-    from declnet.app.list_components import list_components as run  # noqa: PLC0415 - imports NumPy
+    from declnet.app.list_components import list_components as run
 
     run(name, family, as_json=json)

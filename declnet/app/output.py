@@ -24,10 +24,10 @@ def table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], lef
 
 
 def _rich_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only on a terminal
-    from rich.console import Console  # noqa: PLC0415 - only on a terminal
-    from rich.table import Table  # noqa: PLC0415 - only on a terminal
-    from rich.text import Text  # noqa: PLC0415 - only on a terminal
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for index, header in enumerate(headers):

@@ -20,7 +20,7 @@ Show = Callable[[Event], None]
 @contextmanager
 def silent() -> Iterator[Show]:
     """Show nothing."""
-    yield lambda event: None
+    yield lambda _: None
 
 
 class Progress(ABC):
@@ -35,6 +35,7 @@ class Progress(ABC):
         """Start to show."""
         return self.show
 
+    @abstractmethod
     def __exit__(self, *error: object) -> None:
         """Leave the screen in order."""
 
@@ -52,7 +53,9 @@ def opening(event: Started) -> str:
 def closing(event: EpochEnded, epochs: int) -> str:
     """The line after an epoch."""
     record = event.record
-    figures = [f"{name} {figure(value)}" for name, value in record.items() if name not in ("epoch", "lr", "seconds")]
+    figures = [
+        f"{name} {figure(value)}" for name, value in record.items() if name not in ("epoch", "lr", "seconds")
+    ]
     best = "  best" if event.best else ""
     return f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  {'  '.join(figures)}{best}"
 
@@ -64,6 +67,9 @@ class Lines(Progress):
         """Write to this stream."""
         self._stream = stream
         self._epochs = 0
+
+    def __exit__(self, *error: object) -> None:
+        """Every line is out already."""
 
     def show(self, event: Event) -> None:
         """A line at the start and one an epoch."""
@@ -79,9 +85,9 @@ class Bar(Progress):
 
     def __init__(self, stream: TextIO) -> None:
         """Draw on this terminal."""
-        from rich.console import Console  # noqa: PLC0415 - only on a terminal
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-        from rich.progress import Progress as RichProgress  # noqa: PLC0415
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
 
         self._console = Console(file=stream)
         self._bar = RichProgress(
@@ -126,5 +132,9 @@ class Bar(Progress):
             raise AssertionError("a run starts with Started")
         rate = done / max(time.perf_counter() - self._since, 1e-9)
         self._bar.update(
-            self._task, completed=done, epoch=f"{epoch}/{self._epochs}", rate=f"{rate:,.0f} steps/s", refresh=True
+            self._task,
+            completed=done,
+            epoch=f"{epoch}/{self._epochs}",
+            rate=f"{rate:,.0f} steps/s",
+            refresh=True,
         )

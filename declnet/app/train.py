@@ -36,6 +36,10 @@ def _show(summary: dict[str, object]) -> None:
     if splits:
         names = list(next(iter(splits.values())))
         rows = [(split, *(figure(found[name]) for name in names)) for split, found in splits.items()]
-        table(f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}", ("", *names), rows)
+        table(
+            f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}",
+            ("", *names),
+            rows,
+        )
     parameters, seconds = summary["parameters"], summary["seconds"]
     print(f"{count(int(str(parameters)))} parameters, {seconds} s, written to {summary['run_dir']}")

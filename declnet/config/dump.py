@@ -80,7 +80,7 @@ def _line(value: object, *, flow: bool = False) -> str:
 def _string(value: object, *, flow: bool = False) -> str:
     """A string, in double quotes where YAML would read something else without; `flow`: between brackets."""
     if not isinstance(value, str):
-        raise TypeError(f"a config cannot hold a {type(value).__name__}")
+        raise TypeError(f"a config cannot hold a value of type {type(value).__name__}")
     text = str.__str__(value)
     text.encode()  # half a character cannot be written; this says so
     plain = not (_QUOTED.search(text) or UNPRINTABLE.search(text) or (flow and _BRACKETS.search(text)))

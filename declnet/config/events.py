@@ -28,7 +28,7 @@ _SYNTAX = (
     (r"character '(.+)' that cannot start", False, "a plain value cannot start with '{0}'; put it in quotes"),
     (r"an alias: ", True, "'*' starts an alias, as in '*name'; put text that begins with '*' in quotes"),
     (r"an anchor: ", True, "'&' starts an anchor, as in '&name'; put text that begins with '&' in quotes"),
-    (r"block scalar: ", True, "'|' and '>' start a text on the lines below; put text that begins so in quotes"),
+    (r"block scalar: ", True, "'|' and '>' start a text on the lines below; quote text that begins so"),
     (r"a tag: |undefined tag handle", True, TAGS),
     (r"quoted scalar: found unexpected", True, "this quote is never closed"),
     (
@@ -59,6 +59,7 @@ _SYNTAX = (
         False,
         "no key can stand here; is the line above missing its ':', or this line indented too deep?",
     ),
+    (r"<block end>, but found ':'", False, "the key before ':' is missing"),
     (
         r"<block end>",
         False,

@@ -31,7 +31,7 @@ class Refusal:
 
 def _bound(words: str) -> Callable[[dict[str, Any]], str]:
     """A message about a limit, which pydantic names after the kind of limit."""
-    return lambda context: f"must be {words} {next(iter(context.values()))}"
+    return lambda context: f"must be {words} {next(iter(context.values())):g}"
 
 
 _RULES: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -61,12 +61,12 @@ def _place(loc: Path, values: Any) -> tuple[Path, Any]:
     """The part of pydantic's location that is in the values: it adds the members of unions."""
     path: list[str | int] = []
     for part in loc:
-        if isinstance(values, dict) and part in values:
-            values = values[part]
-        elif isinstance(values, tuple) and isinstance(part, int) and part < len(values):
-            values = values[part]
-        else:
+        inside = (
+            values if isinstance(values, dict) else dict(enumerate(values)) if isinstance(values, tuple) else {}
+        )
+        if part not in inside:
             break
+        values = inside[part]
         path.append(part)
     return tuple(path), values
 
@@ -92,7 +92,9 @@ def _purpose(cls: type[BaseModel], name: str) -> str:
     return f": {text}" if text else ""
 
 
-def unknown_key(cls: type[BaseModel], key: str, raw: dict[str, Any], root: dict[str, Any]) -> tuple[str, str | None]:
+def unknown_key(
+    cls: type[BaseModel], key: str, raw: dict[str, Any], root: dict[str, Any]
+) -> tuple[str, str | None]:
     """The message for a key that a model does not have, and the field that was probably meant."""
     title = _title(cls)
     reason = cls.refused.get(key) if issubclass(cls, Component) else None

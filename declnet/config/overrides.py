@@ -56,9 +56,7 @@ class _Setting:
         for segment in self.source.text[: self.start - 1].split("."):
             if not (match := _SEGMENT.fullmatch(segment)):
                 message = (
-                    "a part of the path is missing here"
-                    if not segment
-                    else "write the item of a list as name[0]"
+                    "a part of the path is missing here" if not segment else "write the item of a list as name[0]"
                 )
                 _refuse(message, (), self.source.mark(offset))
             parts.append((segment[: match.start(1)], self.source.mark(offset)))

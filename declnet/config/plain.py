@@ -11,21 +11,23 @@ from pydantic import BaseModel
 from declnet.core.wrapper import Node
 
 
-def plain(value: object, folder: Path) -> object:
+def plain(model: BaseModel, folder: Path) -> dict[str, object]:
     """Mappings, lists and scalars that read back to the same config from a file in `folder`."""
+    return {name: _plain(getattr(model, name), folder) for name in type(model).model_fields}
+
+
+def _plain(value: object, folder: Path) -> object:
     if isinstance(value, Node):
-        component = plain(value.component, folder)
-        if not isinstance(component, dict):
+        if value.component is None:
             raise AssertionError("a config that was checked has no unknown component")
-        wiring = {"name": value.name, "inputs": plain(value.inputs, folder)}
-        return component | {key: item for key, item in wiring.items() if item is not None}
+        wiring = {"name": value.name, "inputs": _plain(value.inputs, folder)}
+        return plain(value.component, folder) | {key: item for key, item in wiring.items() if item is not None}
     if isinstance(value, BaseModel):
-        names = sorted(type(value).model_fields, key=lambda name: name != "type")  # a component's type comes first
-        return {name: plain(getattr(value, name), folder) for name in names}
+        return plain(value, folder)
     if isinstance(value, Mapping):
-        return {key: plain(item, folder) for key, item in value.items()}
+        return {key: _plain(item, folder) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(item, folder) for item in value]
+        return [_plain(item, folder) for item in value]
     if isinstance(value, Path):
         return os.path.relpath(value, folder)
     return value

@@ -7,8 +7,7 @@ inside is reported at its own place, and the rest of the file is still checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final, TypeVar, get_args, get_origin
 
@@ -18,8 +17,8 @@ from declnet.config.document import Document, Value
 from declnet.config.expected import got, in_words, members
 from declnet.config.messages import translate, unknown_key
 from declnet.config.schema import Config, Settings
-from declnet.config.suggest import any_of, did_you_mean
-from declnet.core.component import Component, Loss
+from declnet.config.suggest import any_of, did_you_mean, nearest
+from declnet.core.component import Loss
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Optimizer
 from declnet.core.registry import REGISTRIES, Registry, losses, metrics, modules, optimizers, sources
@@ -45,21 +44,22 @@ INVALID: Final = Invalid()
 
 @dataclass(slots=True)
 class Reading:
-    """What could be read: the config where all of it was right, else the parts that were."""
+    """What could be read: the config where all of it was right; the values of each section by path, wrong
+    ones among them; and what was wrong.
+    """
 
     document: Document
-    config: Config | None = None
-    parts: dict[str, Any] = field(default_factory=dict)
-    problems: list[Diagnostic] = field(default_factory=list)
+    config: Config | None
+    sections: dict[Path, dict[str, Any]]
+    problems: list[Diagnostic]
 
 
 def read(document: Document) -> Reading:
     """Read a document. Never raises on a mistake in it: see `Reading.problems`."""
     reader = _Reader(document)
-    parts: dict[str, Any] = {}
-    config = reader.model(Config, {"name": _stem(document)} | document.data, (), parts)
-    config = None if reader.problems or isinstance(config, Invalid) else config
-    return Reading(document, config, parts, reader.problems)
+    config = reader.model(Config, {"name": _stem(document)} | document.data, ())
+    right = None if reader.problems or isinstance(config, Invalid) else config
+    return Reading(document, right, reader.sections, reader.problems)
 
 
 def _stem(document: Document) -> str:
@@ -73,18 +73,20 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems: list[Diagnostic] = []
+        self.sections: dict[Path, dict[str, Any]] = {}
 
     def problem(self, message: str, path: Path, *, key: bool = False) -> Invalid:
         """Note a mistake at a path, at its value or its key."""
         self.problems.append(Diagnostic(message, path, self.document.mark(path, key=key)))
         return INVALID
 
-    def model(self, cls: type[M], raw: Any, path: Path, parts: dict[str, Any] | None = None) -> M | Invalid:
+    def model(self, cls: type[M], raw: Any, path: Path) -> M | Invalid:
         """Read a mapping as a model: what is nested first, then the model itself."""
         raw = cls.spell_out(raw) if issubclass(cls, Settings) else raw
         if not isinstance(raw, dict):
             return self.problem(f"expected {in_words(cls)}, got {got(raw)}", path)
-        values: dict[str, Any] = {} if parts is None else parts
+        values: dict[str, Any] = {}
+        self.sections[path] = values
         typos = set()
         for key, value in raw.items():
             if key in cls.model_fields:
@@ -162,14 +164,16 @@ class _Reader:
         raw = {"type": raw} if isinstance(raw, str) else raw
         if not isinstance(raw, dict):
             return self.problem(
-                f"expected a {registry.role}, as a name or {{type: Name, ...}}; got {got(raw)}", path
+                f"expected {_a(registry.role)}, as a name or {{type: Name, ...}}; got {got(raw)}", path
             )
         name = raw.get("type")
         if "type" not in raw:
-            near = "; did you mean 'type'?" if any(key.lower() == "type" for key in raw) else ""
-            return self.problem(f"a {registry.role} needs 'type'{near or ': one of ' + _some(registry)}", path)
+            for key in raw:
+                if nearest("type", [key]):
+                    return self.problem(f"unknown key {key!r}; did you mean 'type'?", (*path, key), key=True)
+            return self.problem(f"{_a(registry.role)} needs 'type': {_some(registry)}", path)
         if not isinstance(name, str):
-            return self.problem(f"expected the name of a {registry.role}, got {got(name)}", (*path, "type"))
+            return self.problem(f"expected the name of {_a(registry.role)}, got {got(name)}", (*path, "type"))
         cls = registry.get(name)
         if cls is None:
             return self.problem(_unknown(registry, name), (*path, "type"))
@@ -183,6 +187,11 @@ def _holds_invalid(value: Any) -> bool:
     return value is INVALID
 
 
+def _a(noun: str) -> str:
+    """`a loss`, `an optimizer`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def _some(registry: Registry[Any]) -> str:
     names = list(registry)
     return any_of(names if len(names) <= 8 else [*names[:8], f"{len(names) - 8} more: declnet list-components"])
@@ -192,8 +201,6 @@ def _unknown(registry: Registry[Any], name: str) -> str:
     """What to say of a name that this registry does not know."""
     for other in REGISTRIES:
         if other is not registry and name in other:
-            return f"{name!r} is a {other.role}, not a {registry.role}"
+            return f"{name!r} is {_a(other.role)}, not {_a(registry.role)}"
     near = did_you_mean(name, registry)
     return f"unknown {registry.role} {name!r}{near or '; there is ' + _some(registry)}"
-
-

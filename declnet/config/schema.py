@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 from declnet.core.component import Loss
 from declnet.core.metric import Metric
@@ -58,9 +66,7 @@ class Split(Settings):
     """Shares of the rows for training, validation and testing, drawn at random from the seed."""
 
     train: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="share of rows to train on")
-    val: Fraction = Field(
-        0.1, description="share of rows evaluated after each epoch; chooses the best checkpoint"
-    )
+    val: Fraction = Field(0.1, description="share of rows evaluated after each epoch; chooses the best checkpoint")
     test: Fraction = Field(0.1, description="share of rows evaluated once, at the end")
 
     @model_validator(mode="after")
@@ -91,13 +97,18 @@ class Data(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _fields_of_the_source(cls, values: dict[str, Any]) -> dict[str, Any]:
-        source = values.get("source")
-        if not isinstance(source, Source):
-            return values
-        own = {"inputs": source.inputs, "targets": source.targets}
-        fields = {key: {name: DataField(columns=c) for name, c in columns.items()} for key, columns in own.items()}
-        return {key: value for key, value in fields.items() if value} | values
+    def _fields_of_the_source(cls, values: Any) -> Any:
+        return with_fields_of_source(values) if isinstance(values, dict) else values
+
+
+def with_fields_of_source(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of `data` with the source's own inputs and targets, where none are named."""
+    source = values.get("source")
+    if not isinstance(source, Source):
+        return values
+    own = {"inputs": source.inputs, "targets": source.targets}
+    fields = {key: {name: DataField(columns=c) for name, c in columns.items()} for key, columns in own.items()}
+    return {key: value for key, value in fields.items() if value} | values
 
 
 class Loop(Settings):
@@ -107,9 +118,7 @@ class Loop(Settings):
     batch_size: PositiveInt = Field(32, description="rows in a batch; the last one may be smaller")
     shuffle: bool = Field(True, description="draw a new order of the training rows each epoch")
     drop_last: bool = Field(False, description="leave out a last batch that is not full")
-    metrics: tuple[Metric, ...] = Field(
-        (), description="figures of the validation and test rows, beside the loss"
-    )
+    metrics: tuple[Metric, ...] = Field((), description="figures of the validation and test rows, beside the loss")
     checkpoint_every: PositiveInt | None = Field(
         None, description="epochs between checkpoints; left out: as often as costs at most 5 % of the time"
     )

@@ -7,6 +7,7 @@ so a hostile file costs a message. What is wrong but does not stop the reading i
 
 from __future__ import annotations
 
+import codecs
 import pathlib
 import re
 import stat
@@ -188,9 +189,11 @@ class _Builder:
             self.refuse(f'the key {clip(key)} is not a string; quote it: "{clip(key)}"', mark, parent.path)
         elif plain and _GLUED.match(mark.source, mark.column - 1):
             self.refuse(f"a space is missing after the ':' in {key}", mark, parent.path)
-        elif path in self.keys:
-            self.refuse(f"duplicate key; line {self.keys[path].line} has it already, keep one", mark, path)
-        self.keys.setdefault(path, mark)
+        if key in parent.value:
+            first = self.keys[path]
+            self.refuse(f"duplicate key; the first is at {first.line}:{first.column}, keep one", mark, path)
+        else:
+            self.keys[path] = mark
 
     def alias(self, name: str, mark: Mark) -> None:
         """Repeat the anchor's value, and its marks, under the path of this use."""
@@ -209,12 +212,19 @@ class _Builder:
             self.close(None, None)
             return
         self.count(anchor.nodes, mark)
+        self.nested(len(path) + _depth(anchor.value), mark)
         skip = len(anchor.path)
         for marks in (self.values, self.keys):
-            copies = {path + old[skip:]: place for old, place in marks.items() if old[:skip] == anchor.path}
-            self.nested(max(map(len, copies), default=0), mark)
-            marks.update(copies)
+            for written, place in list(marks.items()):
+                if written[:skip] == anchor.path:
+                    marks.setdefault(path + written[skip:], place)
         self.close(anchor.value, None)
+
+
+def _depth(value: Value) -> int:
+    """How many mappings and lists stand one inside the other."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def printable(source: Source) -> Source:
@@ -238,8 +248,9 @@ def loads(text: str | bytes, name: str) -> Document:
     raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if len(raw) > BYTES:
         raise ConfigError(Diagnostic("larger than 1 MiB; a config is smaller", mark=Mark(name, 1, 1)))
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        source = printable(Source(raw.decode().removeprefix("\ufeff"), name))
+        source = printable(Source(raw.decode(), name))
     except UnicodeDecodeError as error:
         place = Source(raw.decode(errors="replace"), name).mark(len(raw[: error.start].decode()))
         message = f"byte 0x{raw[error.start]:02X} is not UTF-8; save the file as UTF-8"

@@ -23,7 +23,12 @@ class Component(BaseModel):
     """Base of everything a config names by `type`: strict about types, closed to unknown keys, immutable."""
 
     model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, defer_build=True, protected_namespaces=()
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        defer_build=True,
+        protected_namespaces=(),
     )
 
     type: str
@@ -138,23 +143,23 @@ class Module(Component, ABC):
         """Make the step for these arrays. Runs once per plan: views, strides and constants belong here."""
         raise AssertionError(f"{type(self).__name__} only reshapes its input: a plan makes no step for it")
 
-    def complete(self, *inputs: Any) -> Self:  # noqa: ARG002 - for those that infer something
+    def complete(self, *inputs: Any) -> Self:
         """This component with arguments that were left out (`in_features`) filled in from the inputs."""
         return self
 
-    def parameters(self, *inputs: Any) -> dict[str, Parameter]:  # noqa: ARG002 - most have none
+    def parameters(self, *inputs: Any) -> dict[str, Parameter]:
         """The learnable arrays by name, in PyTorch's order."""
         return {}
 
-    def buffers(self, *inputs: Any) -> dict[str, Buffer]:  # noqa: ARG002 - most have none
+    def buffers(self, *inputs: Any) -> dict[str, Buffer]:
         """The lasting, not learned arrays by name, in PyTorch's order."""
         return {}
 
-    def scratch(self, *inputs: Any, training: bool) -> dict[str, Scratch]:  # noqa: ARG002 - most need none
-        """Work space by name."""
+    def scratch(self, *inputs: Any, **mode: Any) -> dict[str, Scratch]:
+        """Work space by name. Takes the inputs' specs, and `training`."""
         return {}
 
-    def alias(self, *, training: bool) -> Alias:  # noqa: ARG002 - only dropout's answer differs
+    def alias(self, *, training: bool) -> Alias:
         """How the output relates to the first input."""
         return "new"
 
@@ -186,6 +191,9 @@ class Module(Component, ABC):
 
 class Loss(Module, ABC):
     """A module whose output is the scalar to be minimised. Its arguments are PyTorch's: `input, target`."""
+
+    def check_target(self, input: Spec, target: Array) -> None:
+        """Raise DataError where a whole column of targets (rows first) holds what the loss cannot take."""
 
 
 @dataclass(frozen=True, slots=True)

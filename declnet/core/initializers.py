@@ -49,7 +49,7 @@ class Constant:
 
     value: float
 
-    def __call__(self, out: Array, rng: np.random.Generator) -> None:  # noqa: ARG002 - the protocol's
+    def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Fill `out`."""
         out[...] = self.value
 

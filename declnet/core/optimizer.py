@@ -33,8 +33,8 @@ BACKEND = {
 Closure = Callable[[], float]
 """Runs forward and backward on the current batch, leaves the gradients and returns the loss."""
 
-O = TypeVar("O", bound="Optimizer", contravariant=True)  # noqa: E741 - reads as in Update[O]
-Update = Callable[[O, int], None]
+O_contra = TypeVar("O_contra", bound="Optimizer", contravariant=True)
+Update = Callable[[O_contra, int], None]
 """One step: the settings of the moment and the number of the step, counted from 1."""
 
 

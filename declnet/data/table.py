@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -74,4 +75,4 @@ def split(rows: int, shares: Sequence[float], rng: np.random.Generator) -> list[
     """
     order = rng.permutation(rows)
     ends = [0, *np.rint(np.minimum(np.cumsum(shares), 1) * rows).astype(int)]
-    return [np.sort(order[start:end]) for start, end in zip(ends, ends[1:])]
+    return [np.sort(order[start:end]) for start, end in pairwise(ends)]

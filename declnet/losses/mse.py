@@ -49,11 +49,11 @@ class MSELoss(Loss):
         require_same_shape(self, input, target)
         return reduced(self.reduction, input.shape)
 
-    def flops(self, input: Spec, target: Spec) -> int:  # noqa: ARG002 - the same shape as the input
+    def flops(self, input: Spec, target: Spec) -> int:
         """Difference, square, sum: three for each element."""
         return 3 * input.size
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:  # noqa: ARG002
+    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
         """The differences, which backward reads, and their squares."""
         return {"difference": Scratch(input.shape, saved=training)} | each_scratch(self.reduction, input.shape)
 

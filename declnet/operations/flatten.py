@@ -41,8 +41,7 @@ class Flatten(Module):
         end = self.require_dim("end_dim", self.end_dim, input)
         if start > end:
             raise ShapeError(
-                f"Flatten's start_dim {self.start_dim} comes after its end_dim {self.end_dim} "
-                f"for an input {input}",
+                f"Flatten's start_dim {self.start_dim} comes after its end_dim {self.end_dim} for an input {input}",
                 field="start_dim",
                 argument=0,
             )
@@ -50,6 +49,6 @@ class Flatten(Module):
         joined = math.prod(shape[start : end + 1])
         return Spec((*shape[:start], joined, *shape[end + 1 :]), input.kind)
 
-    def alias(self, *, training: bool) -> Alias:  # noqa: ARG002 - the same in both modes
+    def alias(self, *, training: bool) -> Alias:
         """The input's memory."""
         return "reshape"

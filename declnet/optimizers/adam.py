@@ -33,7 +33,7 @@ class _AdamFormula(Optimizer, ABC):
         names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.amsgrad else [])]
         return {name: State((size,)) for name in names}
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:  # noqa: ARG002 - the loop runs it
+    def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Thirteen passes over each block, all in place."""
         names = list(group.state)
         blocks = [(b[0], b[1], b[2:-1], b[-1]) for b in group.blocks(*names)]

@@ -58,7 +58,7 @@ class SGD(Optimizer):
         """The momentum buffer, where there is momentum."""
         return {"momentum_buffer": State((size,))} if self.momentum else {}
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:  # noqa: ARG002 - the loop runs it
+    def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Two passes over each block, five with momentum."""
         blocks = list(group.blocks(*group.state))
         scalar = group.param.dtype.type

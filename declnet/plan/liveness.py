@@ -156,9 +156,9 @@ class _Lifetimes:
                 self._extend(("value", value), self.backward(index) if name in saves else index)
             if "output" in saves:
                 self._extend(key, self.backward(index))
-        for value in [value for value, _ in self.graph.terms] + [self._kept()]:
-            if value is not None:
-                self._extend(("value", value), end)
+        kept = self._kept()
+        for value in [value for value, _ in self.graph.terms] + ([] if kept is None else [kept]):
+            self._extend(("value", value), end)
 
     def gradients(self) -> None:
         """A gradient lives from the backward step of its value's last reader to that of its producer."""

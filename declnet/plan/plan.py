@@ -23,12 +23,12 @@ class Arena:
 
 @dataclass(slots=True)
 class Plan:
-    """The steps of one batch size in one mode. `inputs` are the buffers that data are put into; `output` and
-    `loss` can be read after a run.
+    """The steps of one batch size in one mode. `inputs` are the buffers that data are put into; `loss` can be
+    read after a run, and in evaluation `output` (training lends its memory to others, and gives an empty one).
     """
 
     inputs: dict[str, Array]
-    output: Array | None
+    output: Array
     loss: Array
     forward: list[Action] = field(default_factory=list)
     backward: list[Action] = field(default_factory=list)
@@ -64,8 +64,9 @@ class _Binder:
         """Bind forward in order and backward in reverse."""
         graph, layout = self.graph, self.layout
         inputs = {n: self.array(("value", v)) for n, v in graph.inputs.items() if ("value", v) in layout.specs}
-        keep = None if layout.training or graph.output is None else self.array(("value", graph.output))
-        plan = Plan(inputs, keep, np.zeros((), self.store.dtype))
+        key: Key = ("value", -1 if graph.output is None else graph.output)
+        output = self.array(key) if key in layout.specs and not layout.training else np.empty(0, self.store.dtype)
+        plan = Plan(inputs, output, np.zeros((), self.store.dtype))
         backward: list[list[Action]] = []
         for index in reversed(range(len(layout.calls))):  # the order in which gradients are first written
             forward, behind = self._call(index, layout.calls[index])

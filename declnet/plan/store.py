@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def place(parameters: Mapping[str, Parameter], groups: Sequence[Sequence[str]], 
             offsets[name] = end
             end += -(-math.prod(parameters[name].shape) // unit) * unit
         ends.append(end)
-    slices = [slice(start, end) for start, end in zip(ends[:-2], ends[1:-1], strict=True)]
+    slices = [slice(start, end) for start, end in pairwise(ends[:-1])]
     return Places(offsets, slices, ends[-2], ends[-1])
 
 
@@ -88,7 +89,9 @@ class Store:
         if missing or unknown:
             lacks = f"lacks {', '.join(missing)}" if missing else ""
             extra = f"has {', '.join(unknown)}, which the model has not" if unknown else ""
-            raise CheckpointError(f"the checkpoint is of another model: it {' and '.join(filter(None, (lacks, extra)))}")
+            raise CheckpointError(
+                f"the checkpoint is of another model: it {' and '.join(filter(None, (lacks, extra)))}"
+            )
         for name, array in own.items():
             given = arrays[name]
             if given.shape != array.shape or given.dtype != array.dtype:

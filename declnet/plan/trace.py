@@ -120,9 +120,7 @@ class _Tracer:
             )
         self.graph.terms.append((value.index, term.scale))
 
-    def _resolve(
-        self, refs: Refs, names: tuple[str, ...], scope: Scope, path: Path
-    ) -> list[Value | None] | None:
+    def _resolve(self, refs: Refs, names: tuple[str, ...], scope: Scope, path: Path) -> list[Value | None] | None:
         """Look up what a node reads. None where nothing is named, or something cannot be found."""
         if refs is None:
             return None

@@ -12,11 +12,12 @@ from declnet.config import yaml
 from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
-from declnet.config.schema import Config, Data, DataField
+from declnet.config.schema import Config, DataField, Loop, with_fields_of_source
 from declnet.config.suggest import any_of, did_you_mean
 from declnet.core.component import Loss
 from declnet.core.metric import Metric
-from declnet.core.spec import Spec
+from declnet.core.source import Source
+from declnet.core.spec import Kind, Spec
 from declnet.core.wrapper import Block, Node, Wrapper
 from declnet.data import table
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
@@ -25,6 +26,9 @@ from declnet.plan.trace import Term, trace
 
 MOST = 20
 """Mistakes shown at most."""
+
+KINDS: dict[str | None, Kind | None] = {None: None, "int64": "int", "float": "float"}
+"""What a data field's `dtype` stands for."""
 
 Fields = dict[str, table.Field]
 
@@ -73,34 +77,37 @@ class _Checker:
 
     def __init__(self, reading: Reading) -> None:
         self.document: Document = reading.document
-        self.parts: Mapping[str, Any] = reading.parts
+        self.sections = reading.sections
         self.config = reading.config
         self.problems: list[Diagnostic] = list(reading.problems)
         self.config_is_wrong = False
 
     def check(self) -> Experiment | None:
         """The experiment, or None where there are problems."""
-        data = self.parts.get("data")
-        if isinstance(data, Data):
-            fields = self._fields(data)
-            if fields is not None:
-                self._graph(*fields)
-                if self.config is not None and not self.problems:
-                    return Experiment(self.config, *fields)
-        return None
+        section = with_fields_of_source(self.sections.get(("data",), {}))
+        source, inputs, targets = (section.get(key, {}) for key in ("source", "inputs", "targets"))
+        if not isinstance(source, Source) or not all(_right_fields(fields) for fields in (inputs, targets)):
+            return None
+        fields = self._fields(source, inputs, targets)
+        if fields is None:
+            return None
+        self._graph(*fields)
+        return Experiment(self.config, *fields) if self.config is not None and not self.problems else None
 
     def _problem(self, message: str, path: Path) -> None:
         self.config_is_wrong = True
         self.problems.append(Diagnostic(message, path, self.document.mark(path)))
 
-    def _fields(self, data: Data) -> tuple[Fields, Fields] | None:
+    def _fields(
+        self, source: Source, inputs: Mapping[str, DataField], targets: Mapping[str, DataField]
+    ) -> tuple[Fields, Fields] | None:
         """Describe the data fields from the source's header."""
         try:
-            known = data.source.columns()
+            known = source.columns()
         except DataError as error:
-            where: Path = ("data", "source")
+            where: Path = ("data", "source", "path")
             self.problems += [
-                item if item.mark else replace(item, path=where, mark=self.document.mark((*where, "path")))
+                item if item.mark else replace(item, path=where, mark=self.document.mark(where))
                 for item in error.diagnostics
             ]
             return None
@@ -110,21 +117,22 @@ class _Checker:
             nonlocal right
             fields: Fields = {}
             for name, item in wanted.items():
-                kind = None if item.dtype is None else "int" if item.dtype == "int64" else "float"
                 path = self._columns_path(section, name, item)
                 try:
-                    fields[name] = table.field(known, item.columns, kind)
+                    fields[name] = table.field(known, item.columns, KINDS[item.dtype])
                 except ShapeError as error:
                     right = False
                     near = "" if error.field is None else did_you_mean(error.field, known) or _there_is(known)
                     self._problem(error.message + near, self._item_path(path, error.field))
             return fields
 
-        fields = describe("inputs", data.inputs), describe("targets", data.targets)
-        for name in data.targets:
-            if name in data.inputs:
+        fields = describe("inputs", inputs), describe("targets", targets)
+        for name in targets:
+            if name in inputs:
                 right = False
-                self._problem(f"{name!r} is already the name of an input; choose another", ("data", "targets", name))
+                self._problem(
+                    f"{name!r} is already the name of an input; choose another", ("data", "targets", name)
+                )
         return fields if right else None
 
     def _columns_path(self, section: str, name: str, item: DataField) -> Path:
@@ -145,11 +153,12 @@ class _Checker:
 
     def _graph(self, inputs: Fields, targets: Fields) -> None:
         """Trace what there is, and fill in what was left out."""
-        nodes, loss = self.parts.get("model"), self.parts.get("loss")
+        top, loop = self.sections[()], self.sections.get(("loop",), {})
+        nodes, loss, batch = top.get("model"), top.get("loss"), loop.get("batch_size")
         if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
             return
         terms = [Term(loss, ("loss",))] if isinstance(loss, Loss) else []
-        batch = getattr(self.parts.get("loop"), "batch_size", 32)
+        batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
         graph = trace(nodes, terms, batched(inputs, batch), batched(targets, batch))
         for problem in graph.problems:
             self._problem(problem.message, problem.path)
@@ -157,19 +166,23 @@ class _Checker:
             self._problem("the model has no components", ("model",))
         if not self.problems and not graph.trained():
             self._problem("nothing in the model can learn: no component has parameters", ("model",))
-        metrics = getattr(self.parts.get("loop"), "metrics", ())
         if graph.output is not None and targets:
             target = next(iter(batched(targets, batch).values()))
-            self._metrics(metrics, graph.specs[graph.output], target)
+            self._metrics(loop.get("metrics", ()), graph.specs[graph.output], target)
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
 
-    def _metrics(self, metrics: Sequence[Metric], output: Spec, target: Spec) -> None:
-        for index, metric in enumerate(metrics):
+    def _metrics(self, metrics: Any, output: Spec, target: Spec) -> None:
+        for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
             try:
-                metric.check(output, target)
+                if isinstance(metric, Metric):
+                    metric.check(output, target)
             except ShapeError as error:
                 self._problem(error.message, ("loop", "metrics", index))
+
+
+def _right_fields(fields: Any) -> bool:
+    return isinstance(fields, dict) and all(isinstance(item, DataField) for item in fields.values())
 
 
 def _there_is(known: Mapping[str, object]) -> str:

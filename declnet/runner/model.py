@@ -26,6 +26,7 @@ class Model:
         dtype = experiment.config.dtype
         graphs = {batch: experiment.graph(batch) for _, batch in sizes}
         graph = next(iter(graphs.values()))
+        self.largest = max(graph.flops(call) for graph in graphs.values() for call in graph.calls)
         self.store = Store(graph.parameters, graph.buffers, [graph.trained()], dtype)
         layouts = {
             (training, batch): lay_out(graphs[batch], training=training, dtype=dtype)
@@ -81,5 +82,7 @@ class Optimization:
     def state_dict(self) -> dict[str, Array]:
         """The state by group and name."""
         return {
-            f"{index}/{name}": array for index, group in enumerate(self.groups) for name, array in group.state.items()
+            f"{index}/{name}": array
+            for index, group in enumerate(self.groups)
+            for name, array in group.state.items()
         }

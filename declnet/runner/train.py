@@ -15,6 +15,7 @@ from declnet.config.plain import plain
 from declnet.core.component import Loss
 from declnet.core.random import generator
 from declnet.core.spec import Array
+from declnet.core.threads import threads_for
 from declnet.data import table
 from declnet.errors import DataError, NonFiniteError
 from declnet.plan.plan import Plan
@@ -43,8 +44,10 @@ class Best:
 
 def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Event]:
     """Train, and yield what happens. The run directory is made once everything has been read and allocated."""
-    with np.errstate(all="ignore"):  # what overflows shows in the loss, which is checked at every step
-        yield from _Run(experiment, directory).events()
+    run = _Run(experiment, directory)
+    # What overflows shows in the loss, which is checked at every step.
+    with np.errstate(all="ignore"), threads_for(run.model.largest):
+        yield from run.events()
 
 
 class _Run:
@@ -83,7 +86,9 @@ class _Run:
         pieces = table.split(count, [getattr(shares, n) for n in names], generator(self.config.seed, "split"))
         for name, piece in zip(names, pieces, strict=True):
             if not len(piece) and getattr(shares, name) > 0:
-                raise DataError(f"{count} rows are too few: a share of {getattr(shares, name):g} for {name} is none")
+                raise DataError(
+                    f"{count} rows are too few: a share of {getattr(shares, name):g} for {name} is none"
+                )
         rows = {name: piece for name, piece in zip(names, pieces, strict=True) if len(piece)}
         if self.loop.drop_last and len(rows["train"]) < self.loop.batch_size:
             raise DataError(
@@ -117,13 +122,12 @@ class _Run:
 
     def _evaluate(self, name: str) -> dict[str, float]:
         """Loss and metrics over a whole split."""
-        target = next(iter(self.experiment.targets), None)
         meters = {metric.type: metric.meter() for metric in self.loop.metrics}
         total = 0.0
         for plan, rows in self._batches(self.rows[name], training=False):
             total += plan.run() * rows
             for meter in meters.values():
-                meter.update(plan.output, plan.inputs[target])
+                meter.update(plan.output, plan.inputs[next(iter(self.experiment.targets))])
         figures = {"loss": total / len(self.rows[name])}
         return figures | {metric: meter.result() for metric, meter in meters.items()}
 
@@ -134,7 +138,12 @@ class _Run:
         parameters = sum(param.size for param in self.model.store.params.values())
         counts = {name: len(rows) for name, rows in self.rows.items()}
         yield Started(
-            self.directory.path, self.config.name, parameters, counts, self.loop.epochs, self._steps_per_epoch()
+            self.directory.path,
+            self.config.name,
+            parameters,
+            counts,
+            self.loop.epochs,
+            self._steps_per_epoch(),
         )
         record: dict[str, float | int] = {}
         for epoch in range(1, self.loop.epochs + 1):
@@ -161,19 +170,13 @@ class _Run:
         rows = self.rows["train"]
         if self.loop.shuffle:
             rows = self.order.permutation(rows)
-        total, seen, step = 0.0, 0, 0
+        total, seen = 0.0, 0
         reported = time.perf_counter()
-        for plan, count in self._batches(rows, training=True):
-            step += 1
+        for step, (plan, count) in enumerate(self._batches(rows, training=True), 1):
             try:
                 loss = self.optimization.step(plan)
             except NonFiniteError as error:
-                raise NonFiniteError(
-                    f"epoch {epoch}, step {step}: {error}; a lower optimizer.lr usually helps. What was learned up to "
-                    f"epoch {self.saved_epoch} is in {self.directory.checkpoints}"
-                    if self.saved_epoch
-                    else f"epoch {epoch}, step {step}: {error}; a lower optimizer.lr usually helps"
-                ) from error
+                raise self._diverged(epoch, step, error) from error
             total += loss * count
             seen += count
             now = time.perf_counter()
@@ -181,6 +184,11 @@ class _Run:
                 reported = now
                 yield Stepped(epoch, step)
         return total / seen
+
+    def _diverged(self, epoch: int, step: int, error: NonFiniteError) -> NonFiniteError:
+        """Say when, and what is left."""
+        kept = f"; epoch {self.saved_epoch} is kept in {self.directory.checkpoints}" if self.saved_epoch else ""
+        return NonFiniteError(f"epoch {epoch}, step {step}: {error}{kept}; a lower optimizer.lr usually helps")
 
     def _note_best(self, epoch: int, record: dict[str, float | int]) -> bool:
         """Keep a copy of the parameters where the validation loss (without one, the training loss) is lowest."""

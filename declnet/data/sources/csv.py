@@ -6,7 +6,7 @@ import csv
 import math
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -27,28 +27,29 @@ LINE = 1 << 24
 """Characters of a line: a file without line ends must not fill the memory."""
 
 MISTAKES = 20
-"""Mistakes reported in full; the rest are counted."""
+"""Mistakes reported in full; the others are counted."""
 
 SHOWN = 200
 """Characters of a line that a message shows."""
 
 _NOT_TEXT = re.compile("[\0\udc80-\udcff]")  # a NUL, or a byte that surrogateescape let through
+_QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 
 
 def _one_character(delimiter: str) -> str:
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
-        raise ValueError(f"a delimiter is one character, not a quote or a line end; got {delimiter!r}")
+        raise ValueError(f"a delimiter is one character, not a quote or a line end; got {_quote(delimiter)}")
     return delimiter
 
 
 @sources.register
 @final
 class CSV(Source):
-    """A table in a text file: the first line names the columns, each further row holds one cell a column.
+    """A table in a text file: the first line names the columns, and each further row is one example.
 
-    UTF-8 and RFC 4180: a cell in double quotes may hold the delimiter, line ends and doubled quotes. Only the
-    columns that the config names are read as numbers; the others may hold any text. Nothing is guessed: a row
-    that is short or long, an empty cell, nan and inf are mistakes, reported with their place.
+    UTF-8 and RFC 4180: a cell in double quotes may hold the delimiter, line ends and doubled quotes. The
+    columns that the config names are read as numbers, the others may hold anything. Nothing is guessed: a row
+    that is too short or too long, an empty cell, nan and inf are mistakes, reported with their places.
 
     Shape:
         each column: one number a row.
@@ -68,15 +69,17 @@ class CSV(Source):
     delimiter: Annotated[str, AfterValidator(_one_character)] = ","
 
     def columns(self) -> dict[str, Column]:
-        """The names in the first line, without the spaces around them."""
+        """The names in the header, without the spaces around them; no more of the file is looked at."""
         with _open(self.path) as file:
-            return dict.fromkeys(_Table(file, str(self.path), self.delimiter).names, Column())
+            return dict.fromkeys(_Table(file, self.path, self.delimiter).names, Column())
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
-        """The rows of these columns as float64; all wrong cells are reported together."""
+        """The rows of these columns, float64. All that is wrong in the file is reported together."""
         with _open(self.path) as file:
-            table = _Table(file, str(self.path), self.delimiter)
-            return dict(zip(columns, table.read([table.index(name) for name in columns]), strict=True))
+            table = _Table(file, self.path, self.delimiter)
+            positions = {name: table.position(name) for name in columns}
+            # From left to right, so that mistakes are found in the order of the file.
+            return table.read(dict(sorted(positions.items(), key=lambda item: item[1])))
 
 
 @contextmanager
@@ -86,18 +89,50 @@ def _open(path: Path) -> Iterator[TextIO]:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):  # opening a FIFO would wait for its writer
             what = "a directory, not a file" if stat.S_ISDIR(mode) else "not a regular file"
-            raise DataError(Diagnostic(f"{path}: is {what}", ("path",)))
-        # Bytes that are no UTF-8 come through as lone surrogates, so that the one at fault can be pointed at.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            yield file
+            raise _refusal(path, f"is {what}")
+        # Bytes that are not UTF-8 come through as lone surrogates, so that a message can point at them.
+        file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
     except FileNotFoundError:
-        raise DataError(Diagnostic(f"{path}: no such file", ("path",))) from None
-    except OSError as error:
-        raise DataError(Diagnostic(f"{path}: cannot be read: {error.strerror}", ("path",))) from None
+        raise _refusal(path, "no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL or half a character in the path
+        raise _refusal(path, f"cannot be read: {_reason(error)}") from None
+    with file:
+        try:
+            yield file
+        except OSError as error:
+            raise _refusal(path, f"cannot be read: {_reason(error)}") from None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _refusal(path: Path, reason: str) -> DataError:
+    return DataError(Diagnostic(f"{_printable(str(path))}: {reason}", ("path",)))
+
+
+def _printable(text: str) -> str:
+    """The text, character for character, without what would send codes to a terminal."""
+    return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
+
+
+def _quote(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")
+
+
+def _wrong(cell: str) -> str | None:
+    """What is wrong with a cell that is to be a number; None where it is one."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return f"{_quote(cell)} is not a number" if cell.strip() else "missing value"
+    if "_" in cell:  # digits grouped as in Python's source
+        return f"{_quote(cell)} is not a number"
+    return None if math.isfinite(number) else f"{_quote(cell)} is not finite"
 
 
 class _Fault(Exception):  # noqa: N818 - it is no error by itself; it carries the mistake that ends the reading
-    """A line that is not text."""
+    """A line that is not text: what is wrong with it, and at which character."""
 
     def __init__(self, message: str, offset: int) -> None:
         super().__init__(message)
@@ -109,40 +144,67 @@ def _text(lines: Iterable[str]) -> Iterator[str]:
     """The lines as they come, up to a `_Fault`."""
     for line in lines:
         if ("\0" in line or not line.isascii()) and (found := _NOT_TEXT.search(line)):
-            byte = ord(found[0]) & 0xFF  # surrogateescape adds the byte to U+DC00
-            what = f"byte 0x{byte:02X} is not UTF-8; save the file as UTF-8" if byte else "a NUL; is this a text file?"
-            raise _Fault(what, found.start())
+            byte = ord(found[0]) & 0xFF  # surrogateescape put it at U+DC00 + byte
+            utf8 = f"byte 0x{byte:02X} is not UTF-8; save the file as UTF-8"
+            raise _Fault(utf8 if byte else "a NUL character; is this a text file?", found.start())
         if len(line) >= LINE:
-            raise _Fault(f"the line is longer than {LINE:,} characters; is this a CSV file?", 0)
+            raise _Fault(f"a line of {LINE:,} characters or more; is this a CSV file?", 0)
         yield line
 
 
 class _Table:
-    """The rows of an open file, read in blocks; `lines` are those of the block at hand, for messages."""
+    """An open file, read in blocks of rows; `lines` are those of the block at hand, kept for messages."""
 
-    def __init__(self, file: TextIO, name: str, delimiter: str) -> None:
-        self.file, self.name, self.delimiter = file, name, delimiter
+    def __init__(self, file: TextIO, path: Path, delimiter: str) -> None:
+        self.name = _printable(str(path))
+        self.delimiter = delimiter
         self.lines: list[str] = []
-        self.before = 0  # lines of the file before `lines`
-        self.blank = 0  # the first of some blank lines that nothing has followed yet
+        self.before = 0  # how many lines of the file came before `lines`
+        self.blank = 0  # the first of the blank lines that no row has followed yet
         self.problems: list[Diagnostic] = []
-        self.further = 0  # problems beyond those
-        end = rf"(?:{re.escape(delimiter)}|[\r\n]|\Z)"
-        self.quoted = re.compile(r'"(?:[^"]++|"")*+"')
-        self.cell = re.compile(rf'(?:{self.quoted.pattern}|(?!")[^{re.escape(delimiter)}\r\n]*+){end}')
-        self.rows = self._parse(self._held())
+        self.further = 0  # how many problems there are beyond these
+        char = re.escape(delimiter)
+        self.cell = re.compile(rf'({_QUOTED.pattern}|(?!")[^{char}\r\n]*+)(?:{char}|[\r\n]|\Z)')
+        self.rows: Iterator[list[str]] = csv.reader(_text(self._held(file)), delimiter=delimiter, strict=True)
         self.names = self._header()
 
-    def _parse(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        return csv.reader(_text(lines), delimiter=self.delimiter, strict=True)
+    def position(self, name: str) -> int:
+        """Which cell of a row belongs to a column, from 0; a DataError where none has this name."""
+        if name in self.names:
+            return self.names[name]
+        from difflib import get_close_matches
 
-    def _held(self) -> Iterator[str]:
-        for line in iter(lambda: self.file.readline(LINE), ""):
+        near = " or ".join(map(_quote, get_close_matches(name, self.names)))
+        hint = f"; did you mean {near}?" if near else ""
+        raise DataError(f"{self.name}: no column {_quote(name)}{hint}")
+
+    def read(self, wanted: Mapping[str, int]) -> dict[str, Array]:
+        """The numbers of these columns, given with their positions."""
+        parts: dict[str, list[Array]] = {name: [] for name in wanted}
+        count = 0
+        while rows := self._block(max(1, BLOCK // len(self.names))):
+            numbers = None if self.blank else self._numbers(rows, wanted)
+            if numbers is None:
+                self._diagnose(wanted)
+                rows = [row for row in rows if row]
+                numbers = self._numbers(rows, wanted) or []
+            count += len(rows)
+            for part, column in zip(parts.values(), numbers, strict=False):  # no numbers where one is wrong
+                part.append(column)
+        if rows is None:
+            self._diagnose(wanted)
+        if not count and not self.problems:
+            self._note("there are no rows below the header", 1)
+        self._raise()
+        return {name: np.concatenate(parts.pop(name)) for name in wanted}  # pop: frees the parts once joined
+
+    def _held(self, file: TextIO) -> Iterator[str]:
+        for line in iter(lambda: file.readline(LINE), ""):
             self.lines.append(line)
             yield line
 
     def _block(self, count: int) -> list[list[str]] | None:
-        """The next rows, none at the end of the file; None where there is one that is not CSV."""
+        """The next rows, none at the end of the file; None where the file goes on but not as CSV."""
         self.before += len(self.lines)
         self.lines.clear()
         try:
@@ -150,43 +212,106 @@ class _Table:
         except (csv.Error, _Fault):
             return None
 
-    def _header(self) -> list[str]:
-        """The column names; a DataError where they are not there, empty or not unique."""
+    def _header(self) -> dict[str, int]:
+        """The column names with their positions; a DataError where they are missing, empty or not unique."""
         rows = self._block(1)
         if rows is None:
-            self._diagnose(())
-        elif not rows or not rows[0]:
-            what = "the first line is blank" if rows else "the file is empty"
-            self._note(f"{what}; a header is expected there, the names of the columns", Mark(self.name, 1, 1))
-        names = [name.strip() for name in rows[0]] if rows else []
-        first: dict[str, int] = {}
-        for position, name in enumerate(names, 1):
+            self._diagnose({})
+        header = [name.strip() for name in rows[0]] if rows else []
+        if not header and not self.problems:
+            self._note("the header is missing: the first line is to name the columns", 1)
+        names: dict[str, int] = {}
+        for position, name in enumerate(header):
+            first = names.setdefault(name, position)
             if not name:
-                self._note(f"column {position} has no name", self._cell_mark(0, position - 1))
-            elif first.setdefault(name, position) != position:
-                what = f"columns {first[name]} and {position} are both called {_quote(name)}"
-                self._note(what, self._cell_mark(0, position - 1))
+                self._note(f"column {position + 1} has no name", 1, position)
+            elif first != position:
+                what = f"columns {first + 1} and {position + 1} are both called {_quote(name)}"
+                self._note(what, 1, position)
         self._raise()
         return names
 
-    def index(self, name: str) -> int:
-        """The position of a column; a DataError where there is none of this name."""
-        if name in self.names:
-            return self.names.index(name)
-        from difflib import get_close_matches  # noqa: PLC0415 - on this path only
+    def _numbers(self, rows: list[list[str]], wanted: Mapping[str, int]) -> list[Array] | None:
+        """The wanted columns of these rows; None where something is wrong, by the rules of `_check`."""
+        if set(map(len, rows)) != {len(self.names)}:
+            return None
+        columns: list[Array] = []
+        for position in wanted.values():
+            cells = [row[position] for row in rows]
+            try:
+                column = np.fromiter(map(float, cells), np.float64, len(cells))
+            except ValueError:
+                return None
+            if not np.isfinite(column).all() or "_" in "".join(cells):
+                return None
+            columns.append(column)
+        return columns
 
-        near = " or ".join(map(_quote, get_close_matches(name, self.names)))
-        raise DataError(f"{self.name}: no column {_quote(name)}" + (f"; did you mean {near}?" if near else ""))
+    def _diagnose(self, wanted: Mapping[str, int]) -> None:
+        """Go through the block at hand again, row by row, and note what is wrong."""
+        reader = csv.reader(_text(self.lines), delimiter=self.delimiter, strict=True)
+        start = 0
+        try:
+            for row in reader:
+                self._check(row, self.before + start + 1, wanted)
+                start = reader.line_num
+        except _Fault as fault:
+            self._note(fault.message, self.before + len(self.lines), offset=fault.offset)
+        except csv.Error:
+            self._broken(start)
 
-    def read(self, wanted: Sequence[int]) -> list[Array]:
-        """The numbers of the columns at these positions, float64."""
-        parts: list[list[Array]] = [[np.empty(0)] for _ in wanted]
-        found = 0
-        while (rows := self._block(max(1, BLOCK // len(self.names)))) != []:
-            numbers = self._numbers(rows, wanted) if rows and not self.blank else None
-            if numbers is None:
-                self._diagnose(wanted)
-                rows = [row for row in rows or () if row]
-                numbers = self._numbers(rows, wanted)
-            found += len(rows or ())
-        ...
+    def _check(self, row: list[str], line: int, wanted: Mapping[str, int]) -> None:
+        """Note what is wrong with the row that starts on this line."""
+        if not row:  # a mistake only if a row follows
+            self.blank = self.blank or line
+            return
+        if self.blank:
+            self._note("a blank line between rows", self.blank)
+            self.blank = 0
+        if len(row) != len(self.names):
+            cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+            self._note(f"row has {cells}, the header {len(self.names)}", line)
+            return
+        for name, position in wanted.items():
+            what = _wrong(row[position])
+            if what:
+                self._note(f"column {_quote(name)}: {what}", line, position)
+
+    def _broken(self, start: int) -> None:
+        """Note why the row that starts at `lines[start]` is not CSV: a wrong quote, or too long a cell."""
+        text = "".join(self.lines[start:])
+        limit = csv.field_size_limit()
+        offset = 0
+        while offset < len(text) and (cell := self.cell.match(text, offset)) and len(cell[1]) <= limit:
+            offset = cell.end()
+        closed = _QUOTED.match(text, offset)
+        message = "this quote is never closed"
+        if closed and len(closed[0]) <= limit:
+            offset = closed.end()
+            message = "text after a closing quote; a quote within a quoted cell is written twice"
+        elif len(text) - offset > limit:
+            quote = "; is this quote never closed?" if text[offset] == '"' else ""
+            message = f"a cell of more than {limit:,} characters{quote}"
+        self._note(message, self.before + start + 1, offset=offset)
+
+    def _note(self, message: str, line: int, cell: int = 0, offset: int = 0) -> None:
+        """Keep a mistake: at a cell of the row that starts on this line, or at a character from there."""
+        if len(self.problems) == MISTAKES:
+            self.further += 1
+            return
+        # A line of an earlier block is blank, or the header of a file without rows: its text is not needed.
+        lines = self.lines[line - self.before - 1 :] if line > self.before else []
+        if cell:
+            offset = next(islice(self.cell.finditer("".join(lines)), cell, None)).start()
+        while len(lines) > 1 and offset >= len(lines[0]):
+            offset -= len(lines.pop(0))
+            line += 1
+        source = _printable(lines[0][:SHOWN].rstrip("\r\n")) if lines and offset < SHOWN else ""
+        mark = Mark(self.name, line, offset + 1, source)
+        self.problems.append(Diagnostic(message, mark=mark))
+
+    def _raise(self) -> None:
+        """Raise what was noted, if anything was."""
+        if self.problems:
+            more = f"and {self.further} more mistake{'s' * (self.further > 1)}"
+            raise DataError(*self.problems, *[more] * bool(self.further))

@@ -46,10 +46,13 @@ class Digits(Source):
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """The rows: float32 pixels, int64 labels."""
-        from importlib.resources import files  # noqa: PLC0415 - a CSV run never needs it
+        from importlib.resources import files
 
         known = self.columns()
-        with (files(__package__) / "digits.npz").open("rb") as file, np.load(file, allow_pickle=False) as packed:
+        with (
+            (files(__package__) / "digits.npz").open("rb") as file,
+            np.load(file, allow_pickle=False) as packed,
+        ):
             image = (packed["image"] / LEVELS).reshape(-1, *known["image"].shape)
             table: dict[str, Array] = {"image": image, "label": packed["label"].astype(np.int64)}
         return {name: table[name] for name in columns}
