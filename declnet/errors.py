@@ -50,7 +50,9 @@ class Diagnostic:
             parts.insert(0, f"{self.mark.file}:{self.mark.line}:{self.mark.column}")
         if self.path:
             parts.append(dotted(self.path))
-        return ": ".join([*parts, self.message])
+        text = ": ".join([*parts, self.message])
+        # Names in a file can hold escapes; none of them may reach the terminal.
+        return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
     def __str__(self) -> str:
         """The headline, then the source line with a caret under the spot where there is one."""
@@ -128,3 +130,15 @@ class BusyError(DeclnetError):
     """The run directory is in use by another process."""
 
     exit_code = 7
+
+
+class Interrupted(DeclnetError):  # noqa: N818 - nothing went wrong
+    """Stopped by SIGINT, after a clean checkpoint."""
+
+    exit_code = 130
+
+
+class Terminated(Interrupted):
+    """Stopped by SIGTERM, after a clean checkpoint."""
+
+    exit_code = 143

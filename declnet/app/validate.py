@@ -42,11 +42,8 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     rows.append(("total", "", "", count(found.parameters), count(found.flops)))
     title = f"{path}: valid. One batch of {loop.batch_size} rows, {experiment.config.dtype}"
     table(title, ("node", "type", "output", "parameters", "FLOPs"), rows, left=(0, 1, 2))
-    memory = found.memory
-    print(
-        f"memory {size(memory.total)}: parameters {size(memory.parameters)}, gradients {size(memory.gradients)}, "
-        f"optimizer state {size(memory.optimizer)}, activations {size(memory.activations)}"
-    )
+    memory = asdict(found.memory) | {"total": found.memory.total}
+    table("Memory, data aside", ("what for", "size"), [(name, size(nbytes)) for name, nbytes in memory.items()])
 
 
 def _report(path: Path, experiment: Experiment, found: Figures) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from declnet.config.document import Document, Source, Value, clip, kind
 from declnet.config.yaml import DEPTH, MISTAKES, parse, printable
@@ -33,6 +33,10 @@ def apply(document: Document, overrides: Sequence[str]) -> Document:
     if mistakes:
         raise ConfigError(*mistakes[:MISTAKES])
     return document
+
+
+COMPONENTS: Final[frozenset[Path]] = frozenset({("loss",), ("optimizer",), ("data", "source")})
+"""Where a bare name stands for a component, beside the items of lists: `optimizer: AdamW`."""
 
 
 class _Setting:
@@ -73,7 +77,7 @@ class _Setting:
             return self.value(path)
         if isinstance(node, tuple):
             return self.in_list(node, parts, path)
-        if isinstance(node, str) and isinstance(path[-1], int):
+        if isinstance(node, str) and (isinstance(path[-1], int) or path in COMPONENTS):
             self.values[*path, "type"] = self.values[path]
             node = {"type": node}
         if node is not None and not isinstance(node, dict):

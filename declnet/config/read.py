@@ -128,7 +128,7 @@ class _Reader:
         """A file's path is relative to the file it is written in, on the command line to the current folder."""
         mark = self.document.mark(path)
         folder = FilePath() if mark is None or mark.file.startswith("<") else FilePath(mark.file).parent
-        return (folder / FilePath(raw).expanduser()).absolute()
+        return folder / FilePath(raw).expanduser()
 
     def node(self, raw: Any, path: Path) -> Node:
         """Read one entry of a list of nodes. A wrong one becomes a node without a component."""

@@ -30,6 +30,7 @@ from declnet.errors import ConfigError, Diagnostic, Mark, Path
 __all__ = ["DEPTH", "MISTAKES", "load", "loads", "parse", "printable", "scalar"]
 
 BYTES = 1 << 20
+LINES = 100_000  # PyYAML takes a few microseconds for each line of a text, so a mebibyte of them takes seconds
 DEPTH = 64
 NODES = 10_000
 ALIASES = 50
@@ -255,6 +256,9 @@ def loads(text: str | bytes, name: str) -> Document:
         place = Source(raw.decode(errors="replace"), name).mark(len(raw[: error.start].decode()))
         message = f"byte 0x{raw[error.start]:02X} is not UTF-8; save the file as UTF-8"
         raise ConfigError(Diagnostic(message, mark=place)) from None
+    if len(source.starts) > LINES:
+        message = f"more than {LINES:,} lines; a config is smaller"
+        raise ConfigError(Diagnostic(message, mark=Mark(name, LINES + 1, 1)))
     data, values, keys = parse(source)
     if data is None:
         raise ConfigError(Diagnostic("the config is empty", mark=values[()]))

@@ -105,11 +105,9 @@ class _Checker:
         try:
             known = source.columns()
         except DataError as error:
-            where: Path = ("data", "source", "path")
-            self.problems += [
-                item if item.mark else replace(item, path=where, mark=self.document.mark(where))
-                for item in error.diagnostics
-            ]
+            for item in error.diagnostics:
+                path: Path = ("data", "source", *item.path)
+                self.problems.append(item if item.mark else replace(item, path=path, mark=self.document.mark(path)))
             return None
         right = True
 

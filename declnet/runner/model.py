@@ -15,14 +15,17 @@ from declnet.plan.plan import Arena, Plan, bind
 from declnet.plan.store import Store
 from declnet.runner.experiment import Experiment
 
+Size = tuple[bool, int]
+"""What a plan is made for: whether it trains, and the rows of a batch."""
+
+Plans = dict[Size, Plan]
+
 
 class Model:
-    """Parameters and the plans over them. `sizes` are the (training, batch) pairs that will be run."""
+    """Parameters and the plans over them."""
 
-    def __init__(
-        self, experiment: Experiment, sizes: Sequence[tuple[bool, int]], noise: np.random.Generator
-    ) -> None:
-        """Allocate everything that training will need."""
+    def __init__(self, experiment: Experiment, sizes: Sequence[Size], noise: np.random.Generator) -> None:
+        """Allocate everything that runs of these sizes need."""
         dtype = experiment.config.dtype
         graphs = {batch: experiment.graph(batch) for _, batch in sizes}
         graph = next(iter(graphs.values()))
@@ -33,9 +36,7 @@ class Model:
             for training, batch in dict.fromkeys(sizes)
         }
         arena = Arena(max(layout.nbytes for layout in layouts.values()))
-        self.plans: dict[tuple[bool, int], Plan] = {
-            key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()
-        }
+        self.plans: Plans = {key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()}
 
 
 class Optimization:

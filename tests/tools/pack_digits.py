@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits  # type: ignore[import-untyped] # it has no stubs
 
 TARGET = Path(__file__).parents[2] / "declnet" / "data" / "sources" / "digits.npz"
 
