@@ -420,7 +420,7 @@ def test_load_refuses_what_is_no_file(tmp_path: pathlib.Path, monkeypatch: pytes
         "/dev/zero": "/dev/zero: is not a regular file",
         "big/c.yaml": "big/c.yaml: cannot be read: Not a directory",
         "loop": "loop: cannot be read: Too many levels of symbolic links",
-        "a\0b": "a\0b: cannot be read: embedded null byte",
+        "a\0b": "a\ufffdb: cannot be read: embedded null byte",
         "big": "big:1:1: error: larger than 1 MiB; a config is smaller",
     }.items():
         with pytest.raises(ConfigError) as caught:
