@@ -1,4 +1,9 @@
 """Activations: element-wise and along one dimension."""
 
-from declnet.activations import relu as relu
-from declnet.activations import softmax as softmax
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "relu": ("ReLU",),
+    "softmax": ("LogSoftmax",),
+}
+"""The components of this family, by the file that holds them."""

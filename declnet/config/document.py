@@ -15,7 +15,7 @@ Value: TypeAlias = Scalar | tuple["Value", ...] | dict[str, "Value"]
 Marks: TypeAlias = dict[Path, Mark]
 
 UNPRINTABLE = re.compile(
-    r"[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ufeff\\ufffe\\uffff]"
 )
 """What can only be written as an escape: control characters, U+2028, U+2029, surrogates, a later BOM."""
 

@@ -1,14 +1,14 @@
 """The closed list of what a config may name. Nothing is ever imported by a path written in a config.
 
-Each family's package imports its files, and each class registers itself under its `type`. Installed
-plug-ins join through the entry-point groups `declnet.modules`, `declnet.losses`, `declnet.optimizers`, ...,
-one group a registry; they are looked for when a name is not one of declnet's own, and when all are listed.
+Each class registers itself under its `type` when its file is imported. Installed plug-ins join through the
+entry-point groups `declnet.modules`, `declnet.losses`, `declnet.optimizers`, ..., one group a registry; they are
+looked for when a name is not one of declnet's own, and when all are listed.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
+from functools import cached_property
 from importlib import import_module
 from typing import Generic, TypeVar
 
@@ -24,15 +24,19 @@ C = TypeVar("C", bound=Component)
 
 
 class Registry(Generic[B]):
-    """The components of one role, by type name, in the order in which they were registered."""
+    """The components of one role, by type name.
 
-    def __init__(self, role: str, plural: str, packages: tuple[str, ...]) -> None:
-        """`role` names one of them in messages; `packages` are declnet's own families that fill it."""
+    declnet's own families say in their package's `COMPONENTS` which file holds which component, so only the
+    files of the components that a config names are imported.
+    """
+
+    def __init__(self, role: str, plural: str, families: tuple[str, ...]) -> None:
+        """`role` names one of them in messages; `families` are declnet's own packages that hold them."""
         self.role = role
         self.plural = plural
-        self._packages = packages
+        self._families = families
         self._classes: dict[str, type[B]] = {}
-        self._plugins_loaded = False
+        self._loaded = False
 
     def register(self, cls: type[C]) -> type[C]:
         """Class decorator: make the component known under the value of its `type`."""
@@ -45,28 +49,35 @@ class Registry(Generic[B]):
             )
         return cls
 
-    def _own(self) -> dict[str, type[B]]:
-        """declnet's own components: imported at the first question, not before."""
-        while self._packages:
-            package, *rest = self._packages
-            import_module(f"declnet.{package}")
-            self._packages = tuple(rest)
-        return self._classes
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The modules of declnet's own components, by type name."""
+        return {
+            name: f"declnet.{family}.{file}"
+            for family in self._families
+            for file, names in import_module(f"declnet.{family}").COMPONENTS.items()
+            for name in names
+        }
 
     def load(self) -> dict[str, type[B]]:
-        """All components, plug-ins too."""
-        classes = self._own()
-        if not self._plugins_loaded:
-            self._plugins_loaded = True
+        """All components: declnet's own in the order of their families, then plug-ins."""
+        if not self._loaded:
+            self._loaded = True
+            for file in self.files.values():
+                import_module(file)
             # Looking through installed packages takes as long as importing half of declnet: only on demand.
-            metadata = importlib.import_module("importlib.metadata")
-            for point in metadata.entry_points(group=f"declnet.{self.plural}"):
+            for point in import_module("importlib.metadata").entry_points(group=f"declnet.{self.plural}"):
                 self.register(point.load())
-        return classes
+            order = {name: index for index, name in enumerate(self.files)}
+            self._classes = dict(sorted(self._classes.items(), key=lambda item: order.get(item[0], len(order))))
+        return self._classes
 
     def get(self, name: str) -> type[B] | None:
         """The class registered under this name, or None."""
-        return self._own().get(name) or self.load().get(name)
+        if name in self.files:
+            import_module(self.files[name])
+            return self._classes[name]
+        return self.load().get(name)
 
     def __getitem__(self, name: str) -> type[B]:
         """The class registered under this name, or KeyError."""
@@ -87,7 +98,7 @@ def family(cls: type[Component]) -> str:
 
 
 modules: Registry[Module | Wrapper] = Registry(
-    "component", "modules", ("wrappers", "layers", "activations", "normalization", "dropout", "operations")
+    "component", "modules", ("wrappers", "layers", "activations", "dropout", "operations")
 )
 losses: Registry[Loss] = Registry("loss", "losses", ("losses",))
 optimizers: Registry[Optimizer] = Registry("optimizer", "optimizers", ("optimizers",))

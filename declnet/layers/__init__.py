@@ -1,3 +1,8 @@
 """Layers: components with weights."""
 
-from declnet.layers import linear as linear
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "linear": ("Linear",),
+}
+"""The components of this family, by the file that holds them."""

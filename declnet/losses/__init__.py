@@ -1,4 +1,9 @@
 """Losses: what is minimised."""
 
-from declnet.losses import cross_entropy as cross_entropy
-from declnet.losses import mse as mse
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "cross_entropy": ("CrossEntropyLoss",),
+    "mse": ("MSELoss",),
+}
+"""The components of this family, by the file that holds them."""

@@ -1,3 +1,8 @@
 """Metrics: figures of a whole split."""
 
-from declnet.metrics import accuracy as accuracy
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "accuracy": ("accuracy",),
+}
+"""The components of this family, by the file that holds them."""

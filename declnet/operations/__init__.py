@@ -1,3 +1,8 @@
 """Operations without parameters: what a graph needs between its layers."""
 
-from declnet.operations import flatten as flatten
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "flatten": ("Flatten",),
+}
+"""The components of this family, by the file that holds them."""

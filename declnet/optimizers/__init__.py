@@ -1,4 +1,9 @@
 """Optimizers: how parameters change."""
 
-from declnet.optimizers import adam as adam
-from declnet.optimizers import sgd as sgd
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "adam": ("Adam", "AdamW"),
+    "sgd": ("SGD",),
+}
+"""The components of this family, by the file that holds them."""

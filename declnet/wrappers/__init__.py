@@ -1,3 +1,8 @@
 """Wrappers: components made of components."""
 
-from declnet.wrappers import sequential as sequential
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "sequential": ("Sequential",),
+}
+"""The components of this family, by the file that holds them."""

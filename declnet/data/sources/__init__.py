@@ -1,4 +1,9 @@
 """Sources: where rows come from."""
 
-from declnet.data.sources import csv as csv
-from declnet.data.sources import digits as digits
+from __future__ import annotations
+
+COMPONENTS: dict[str, tuple[str, ...]] = {
+    "csv": ("CSV",),
+    "digits": ("Digits",),
+}
+"""The components of this family, by the file that holds them."""
