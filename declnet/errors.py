@@ -108,6 +108,17 @@ class DataError(DeclnetError):
     exit_code = 3
 
 
+class RowError(DataError):
+    """A row holds what it may not. Whoever knows the source says where that is."""
+
+    def __init__(self, message: str, row: int, column: str | None = None) -> None:
+        """Take the message, the row's number from 0, and the column where it is one of several."""
+        super().__init__(f"{message} (row {row + 1})")
+        self.message = message
+        self.row = row
+        self.column = column
+
+
 class NonFiniteError(DeclnetError):
     """Training went non-finite: a loss, a gradient or a parameter is infinite or NaN."""
 

@@ -42,7 +42,7 @@ def train(
     overrides: Annotated[
         Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
         typer.Argument(
-            metavar="[KEY=VALUE]...",
+            metavar="KEY=VALUE",
             help="Settings to change: optimizer.lr=0.01 loop.epochs=5",
             show_default=False,
         ),

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from declnet.core.component import Component
 from declnet.core.spec import Array, Kind
+from declnet.errors import Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Source(Component, ABC):
     @abstractmethod
     def columns(self) -> dict[str, Column]:
         """The columns by name, from the header alone; no row is read. DataError where there is none."""
+
+    def locate(self, row: int, column: str) -> Mark | None:
+        """Where a row, counted from 0, holds a column's value, for messages; None where it has no place."""
+        return None
 
     @abstractmethod
     def read(self, columns: Sequence[str]) -> dict[str, Array]:

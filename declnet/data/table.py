@@ -10,7 +10,7 @@ import numpy as np
 
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array, DType, Kind, Spec, numpy_dtype
-from declnet.errors import DataError, ShapeError
+from declnet.errors import RowError, ShapeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,9 @@ def _require_integers(values: Array, name: str) -> None:
     wrong = (values != np.floor(values)) | (np.abs(values) >= 2**63)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(f"column {name!r} is to hold integers, but row {row + 1} holds {values[row]:g}")
+        raise RowError(
+            f"column {name!r} is to hold integers (dtype: int64), but this is {values[row]:g}", row, name
+        )
 
 
 def split(rows: int, shares: Sequence[float], rng: np.random.Generator) -> list[Array]:

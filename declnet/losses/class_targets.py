@@ -8,7 +8,7 @@ import numpy as np
 
 from declnet.core.component import Scratch, Site
 from declnet.core.spec import Array, Spec
-from declnet.errors import DataError
+from declnet.errors import RowError
 
 
 def class_dims(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -29,9 +29,9 @@ def check_classes(input: Spec, target: Array, ignore_index: int) -> None:
     wrong = ((target < 0) | (target >= classes)) & (target != ignore_index)
     if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
-        raise DataError(
-            f"row {row + 1} holds the class {target[wrong][0]}, but the model's output has {classes} classes: "
-            f"0 to {classes - 1}"
+        raise RowError(
+            f"the class {target[wrong][0]} does not exist: the model's output has {classes}, 0 to {classes - 1}",
+            row,
         )
 
 

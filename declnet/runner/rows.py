@@ -11,7 +11,7 @@ from declnet.core.component import Loss
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.data import table
-from declnet.errors import DataError
+from declnet.errors import DataError, Diagnostic, RowError
 from declnet.plan.plan import Plan
 from declnet.runner.experiment import Experiment
 from declnet.runner.model import Plans, Size
@@ -25,9 +25,14 @@ class Rows:
         self._config: Config = experiment.config
         self._batch_size = experiment.config.loop.batch_size
         self._drop_last = experiment.config.loop.drop_last
-        fields = experiment.inputs | experiment.targets
-        self._arrays = table.read(experiment.config.data.source, fields, experiment.config.dtype)
-        self._check_targets(experiment)
+        self._fields = experiment.inputs | experiment.targets
+        source = experiment.config.data.source
+        try:
+            self._arrays = table.read(source, self._fields, experiment.config.dtype)
+            self._check_targets(experiment)
+        except RowError as error:
+            mark = None if error.column is None else source.locate(error.row, error.column)
+            raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
         self.splits = self._split()
 
     def _check_targets(self, experiment: Experiment) -> None:
@@ -37,7 +42,10 @@ class Rows:
         for call in graph.calls:
             target = names.get(call.inputs[-1])
             if isinstance(call.component, Loss) and target is not None:
-                call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
+                try:
+                    call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
+                except RowError as error:
+                    raise RowError(error.message, error.row, self._fields[target].columns[0]) from None
 
     def _split(self) -> dict[str, Array]:
         shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}

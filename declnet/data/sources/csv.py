@@ -81,6 +81,12 @@ class CSV(Source):
             # From left to right, so that mistakes are found in the order of the file.
             return table.read(dict(sorted(positions.items(), key=lambda item: item[1])))
 
+    def locate(self, row: int, column: str) -> Mark | None:
+        """The cell of a row in a column."""
+        with _open(self.path) as file:
+            table = _Table(file, self.path, self.delimiter)
+            return table.mark(row, table.position(column))
+
 
 @contextmanager
 def _open(path: Path) -> Iterator[TextIO]:
@@ -197,6 +203,13 @@ class _Table:
             self._note("there are no rows below the header", 1)
         self._raise()
         return {name: np.concatenate(parts.pop(name)) for name in wanted}  # pop: frees the parts once joined
+
+    def mark(self, row: int, position: int) -> Mark | None:
+        """The place of a cell, by the row's number from 0."""
+        for _ in range(row + 1):
+            self._block(1)
+        self._note("", self.before + 1, position)
+        return self.problems.pop().mark
 
     def _held(self, file: TextIO) -> Iterator[str]:
         for line in iter(lambda: file.readline(LINE), ""):
