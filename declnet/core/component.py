@@ -135,6 +135,9 @@ class Module(Component, ABC):
     saves: ClassVar[tuple[str, ...]] = ()
     """What backward reads beside its own scratch: names of inputs of `infer`, and `"output"`."""
 
+    changes_parameters: ClassVar[bool] = False
+    """Whether forward itself writes to parameters (Embedding's max_norm)."""
+
     @abstractmethod
     def infer(self, *inputs: Any) -> Spec:
         """The output's spec; a `ShapeError` that names the wrong field or input where they don't fit."""
