@@ -164,19 +164,25 @@ class _Checker:
             self._problem("the model has no components", ("model",))
         if not self.problems and not graph.trained():
             self._problem("nothing in the model can learn: no component has parameters", ("model",))
-        if graph.output is not None and targets:
-            target = next(iter(batched(targets, batch).values()))
+        if graph.output is not None:
+            target = next(iter(batched(targets, batch).values()), None)
             self._metrics(loop.get("metrics", ()), graph.specs[graph.output], target)
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
 
-    def _metrics(self, metrics: Any, output: Spec, target: Spec) -> None:
+    def _metrics(self, metrics: Any, output: Spec, target: Spec | None) -> None:
+        """Metrics compare the model's output with the first target."""
         for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
+            path = ("loop", "metrics", index)
+            if not isinstance(metric, Metric):
+                continue
+            if target is None:
+                self._problem(f"{metric.type} needs a target; declare data.targets", path)
+                continue
             try:
-                if isinstance(metric, Metric):
-                    metric.check(output, target)
+                metric.check(output, target)
             except ShapeError as error:
-                self._problem(error.message, ("loop", "metrics", index))
+                self._problem(error.message, path)
 
 
 def _right_fields(fields: Any) -> bool:
