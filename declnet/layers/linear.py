@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal, Self, final
 
 import numpy as np
@@ -80,8 +81,9 @@ class Linear(Module):
         """One GEMM forward, up to two backward."""
         weight = site.params["weight"]
         bias = site.params.get("bias")
-        x = site.input.reshape(-1, weight.shape[1])  # (rows, in_features)
-        y = site.output.reshape(-1, weight.shape[0])  # (rows, out_features)
+        rows = math.prod(site.input.shape[:-1])
+        x = site.input.reshape(rows, weight.shape[1])
+        y = site.output.reshape(rows, weight.shape[0])
         weight_t = weight.T
 
         def forward() -> None:
@@ -96,7 +98,7 @@ class Linear(Module):
         grad_y_t = grad_y.T
         grad_x = None if site.grad_input is None else site.grad_input.reshape(x.shape)
         grad_weight, grad_bias = site.grads["weight"], site.grads.get("bias")
-        ones = np.ones(len(y), y.dtype)  # a sum over rows is fastest as a product with ones
+        ones = np.ones(rows, y.dtype)  # a sum over rows is fastest as a product with ones
 
         def backward() -> None:
             if grad_weight is not None:

@@ -106,11 +106,17 @@ class _Lifetimes:
 
     def alias(self, call: Call) -> Alias:
         """How a call's output relates to its input, where the first input allows it to be written over."""
-        alias = call.component.alias(training=self.training)
+        alias = self._alias(call)
         if alias != "in_place":
             return alias
         saved = self.training and arity(type(call.component)).names[0] in call.component.saves
         return "new" if saved or not self._free(call.inputs[0]) else "in_place"
+
+    def _alias(self, call: Call) -> Alias:
+        """What the component says; an output that is not as large as its input has memory of its own."""
+        alias = call.component.alias(training=self.training)
+        same = self.graph.specs[call.inputs[0]] == self.graph.specs[call.output]
+        return "new" if alias == "in_place" and not same else alias
 
     def _free(self, value: int) -> bool:
         """Whether nobody but its one reader needs what a value's memory holds."""
@@ -179,8 +185,7 @@ class _Lifetimes:
                     self._span(("extra", index, slot), self.graph.specs[value], time, time)
                     continue
                 self._span(key, self.graph.specs[value], time, time)
-                alias = call.component.alias(training=True)
-                if slot == 0 and alias != "new" and self.readers[value] == 1:
+                if slot == 0 and self._alias(call) != "new" and self.readers[value] == 1:
                     self._shared[key] = ("grad", call.output)
         owners = Counter(call.owner for call in self.calls)
         seen: set[str] = set()

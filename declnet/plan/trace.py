@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from declnet.core.component import Loss, Module, arity
@@ -33,9 +33,14 @@ def trace(
     Mistakes are collected in `graph.problems`; what lies behind one is checked as far as it is known.
     """
     tracer = _Tracer()
-    scope = tracer.fields(inputs, "data.inputs")
-    first = next(iter(scope.values())) if len(scope) == 1 else None
-    output = tracer.nodes(nodes, "", scope, first)
+    fields = tracer.fields(inputs, "data.inputs")
+    single = next(iter(fields.values())) if len(fields) == 1 else None
+    if single is None and nodes and nodes[0].inputs is None:
+        tracer.problem(
+            f"the data have several inputs ({', '.join(inputs)}): say with 'inputs' which this component reads",
+            nodes[0].path,
+        )
+    output, scope = tracer.nodes(nodes, "", fields, single, reserved=targets)
     tracer.graph.output = None if output is None else output.index
     scope |= tracer.fields(targets, "data.targets")
     for term in terms:
@@ -66,23 +71,30 @@ class _Tracer:
         """The nodes of a block, which sees only its own input."""
         if len(inputs) != 1:
             raise ShapeError(f"takes one input but gets {len(inputs)}")
-        return self.nodes(nodes, prefix, {"input": inputs[0]}, inputs[0])
+        return self.nodes(nodes, prefix, {"input": inputs[0]}, inputs[0])[0]
 
-    def nodes(self, nodes: Sequence[Node], prefix: str, scope: Scope, value: Value | None) -> Value | None:
-        """Call nodes in order; each sees the names before it."""
+    def nodes(
+        self,
+        nodes: Sequence[Node],
+        prefix: str,
+        scope: Scope,
+        value: Value | None,
+        reserved: Collection[str] = (),
+    ) -> tuple[Value | None, Scope]:
+        """Call nodes in order; each sees the names before it. The last value, and all names."""
         own: set[str] = set()
         for index, node in enumerate(nodes):
             name = node.name or str(index)
             if name in own:
                 self.problem(f"two components are called {name!r}; give one another name", (*node.path, "name"))
-            elif name in scope:
-                self.problem(f"{name!r} is already the name of an input; choose another", (*node.path, "name"))
+            elif name in scope or name in reserved:
+                what = "an input" if name in scope else "a target"
+                self.problem(f"{name!r} is already the name of {what}; choose another", (*node.path, "name"))
             own.add(name)
             given = self._resolve(node.inputs, _names(node.component), scope, node.path)
-            inputs = [value] if given is None and node.inputs is None else given
-            value = None if inputs is None else self.call(node, join(prefix, name), inputs)
+            value = self.call(node, join(prefix, name), [value] if given is None else given)
             scope = scope | {name: value}
-        return value
+        return value, scope
 
     def call(self, node: Node, prefix: str, inputs: Sequence[Value | None]) -> Value | None:
         """Call one node on these values."""
@@ -120,24 +132,27 @@ class _Tracer:
             )
         self.graph.terms.append((value.index, term.scale))
 
-    def _resolve(self, refs: Refs, names: tuple[str, ...], scope: Scope, path: Path) -> list[Value | None] | None:
-        """Look up what a node reads. None where nothing is named, or something cannot be found."""
+    def _resolve(
+        self, refs: Refs, names: tuple[str, ...] | None, scope: Scope, path: Path
+    ) -> list[Value | None] | None:
+        """The values a node reads, None for each that cannot be found; None where it names none. `names` are
+        those of its inputs, None where they are unknown.
+        """
         if refs is None:
             return None
-        if isinstance(refs, Mapping):
-            unknown = [key for key in refs if key not in names]
-            missing = [name for name in names if name not in refs]
-            if unknown or missing:
-                self.problem(f"inputs are {', '.join(names)}; got {', '.join(refs)}", (*path, "inputs"))
-                return None
-            refs = tuple(refs[name] for name in names)
-        found: list[Value | None] = []
-        for index, ref in enumerate(refs):
+        wanted: list[tuple[str | int, str]] = list(refs.items() if isinstance(refs, Mapping) else enumerate(refs))
+        for key, ref in wanted:
             if ref not in scope:
-                known = ", ".join(scope)
-                self.problem(f"nothing before it is called {ref!r}; there is {known}", (*path, "inputs", index))
-            found.append(scope.get(ref))
-        return found
+                self.problem(
+                    f"nothing before it is called {ref!r}; there is {', '.join(scope)}", (*path, "inputs", key)
+                )
+        found = {key: scope.get(ref) for key, ref in wanted}
+        if not isinstance(refs, Mapping) or names is None:
+            return list(found.values())
+        if set(refs) != set(names):
+            self.problem(f"inputs are {', '.join(names)}; got {', '.join(refs)}", (*path, "inputs"))
+            return [None] * len(names)
+        return [found[name] for name in names]
 
     def _module(self, module: Module, path: Path, prefix: str, inputs: Sequence[Value | None]) -> Value | None:
         """Infer, complete, and note the call; None where an input or the output is unknown."""
@@ -159,7 +174,9 @@ class _Tracer:
             return None
         module, spec = output
         index = self.graph.value(spec, dotted(path))
-        self.graph.calls.append(Call(prefix, path, module, prefix, values, index))
+        # A loss owns nothing; the brackets keep it apart from a component that is called 'loss'.
+        owner = f"{prefix}[{index}]" if isinstance(module, Loss) else prefix
+        self.graph.calls.append(Call(prefix, path, module, owner, values, index))
         for local, parameter in module.parameters(*specs).items():
             self.graph.parameters[join(prefix, local)] = parameter
         for local, buffer in module.buffers(*specs).items():
@@ -184,6 +201,8 @@ class _Tracer:
         return self._infer(module.model_copy(update={field: None}), specs, values, path)
 
 
-def _names(component: Module | Wrapper | None) -> tuple[str, ...]:
-    """The inputs of a component by name; a wrapper's is `input`."""
+def _names(component: Module | Wrapper | None) -> tuple[str, ...] | None:
+    """The inputs of a component by name; a wrapper's is `input`, an unknown one's are unknown."""
+    if component is None:
+        return None
     return arity(type(component)).names if isinstance(component, Module) else ("input",)
