@@ -50,9 +50,7 @@ class Diagnostic:
             parts.insert(0, f"{self.mark.file}:{self.mark.line}:{self.mark.column}")
         if self.path:
             parts.append(dotted(self.path))
-        text = ": ".join([*parts, self.message])
-        # Names in a file can hold escapes; none of them may reach the terminal.
-        return "".join(char if char.isprintable() else "\ufffd" for char in text)
+        return _harmless(": ".join([*parts, self.message]))
 
     def __str__(self) -> str:
         """The headline, then the source line with a caret under the spot where there is one."""
@@ -61,7 +59,12 @@ class Diagnostic:
         source, column = self.mark.source, self.mark.column - 1
         # Tabs stay tabs before the caret, so that it lands under its character in any terminal.
         pad = "".join("\t" if char == "\t" else " " for char in source[:column])
-        return f"{self.headline}\n    {source}\n    {pad}^"
+        return f"{self.headline}\n    {_harmless(source)}\n    {pad}^"
+
+
+def _harmless(text: str) -> str:
+    """The text, character for character, without what a terminal would act on: escapes, changes of direction."""
+    return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
 
 
 class DeclnetError(Exception):

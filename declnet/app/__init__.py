@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import sys
 from typing import Final
 
 INTERNAL: Final = 70
+INTERRUPTED: Final = 130
 DEBUG: Final = "DECLNET_DEBUG"
 """Environment variable: set, an internal error shows its traceback."""
 
 
 def main() -> int:
     """Run a command and return its exit code."""
+    # A process can be started without them; then what would be printed goes nowhere.
+    sys.stdout = sys.stdout or io.StringIO()
+    sys.stderr = sys.stderr or io.StringIO()
     # A command is short: collecting garbage while modules load costs a tenth of the start.
     gc.disable()
     # Pydantic looks through all installed packages for plug-ins of its own; declnet has none to offer it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    from declnet.app.commands import app
-
     try:
+        from declnet.app.commands import app
+
         app(prog_name="declnet")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is reported, never a traceback
         return failed(error)
     return 0
@@ -33,14 +40,11 @@ def failed(error: BaseException) -> int:
     """Say what went wrong on stderr; the exit code that goes with it."""
     from declnet.errors import DeclnetError, MachineError
 
-    if isinstance(error, BrokenPipeError):
-        # Nobody reads stdout any more. Point it elsewhere, or Python complains once more when it closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return MachineError.exit_code
     if isinstance(error, MemoryError):
         error = MachineError(f"not enough memory: {error}")
     if isinstance(error, DeclnetError):
-        print(*(str(item) for item in error.diagnostics), sep="\n", file=sys.stderr)
+        for item in error.diagnostics:
+            print(item, file=sys.stderr)
         return error.exit_code
     if os.environ.get(DEBUG):
         raise error

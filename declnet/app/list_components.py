@@ -6,9 +6,8 @@ import inspect
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from declnet.app.output import print_json, table
+from declnet.app.output import print_json, table, write
 from declnet.config.expected import in_words
 from declnet.config.suggest import any_of, did_you_mean
 from declnet.core.component import Component
@@ -50,11 +49,11 @@ def _one(entries: list[Entry], name: str, *, as_json: bool) -> None:
 
 def _explain(name: str, group: str, cls: type[Component]) -> None:
     counterpart = f", PyTorch's {cls.pytorch}" if cls.pytorch else ""
-    print(f"{name} ({group}{counterpart})\n")
-    print(inspect.getdoc(cls))
+    write(f"{name} ({group}{counterpart})\n")
+    write(inspect.getdoc(cls) or "")
     rows = [(arg["name"], arg["takes"], arg["shown"]) for arg in _arguments(cls)]
     if rows:
-        print()
+        write()
         table("Arguments", ("name", "type", "default"), rows, left=(0, 1, 2))
 
 
@@ -82,20 +81,13 @@ def _arguments(cls: type[Component]) -> list[dict[str, Any]]:
         arguments.append(
             {
                 "name": name,
-                "takes": in_words(field.annotation) + _limits(field),
+                "takes": in_words(field.annotation, field.metadata),
                 "required": required,
                 "default": list(default) if isinstance(default, tuple) else default,
                 "shown": "required" if required else _written(default),
             }
         )
     return arguments
-
-
-def _limits(field: FieldInfo) -> str:
-    """The range of a number: `, at least 0, at most 1`."""
-    words = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
-    limits = [(words[key], getattr(item, key)) for item in field.metadata for key in words if hasattr(item, key)]
-    return "".join(f", {word} {value}" for word, value in limits)
 
 
 def _written(value: object) -> str:

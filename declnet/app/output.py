@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from declnet.errors import MachineError
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def write(text: str = "") -> None:
+    """Print a line of a result to stdout. MachineError where nobody takes it."""
+    with written():
+        print(text)
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """Turn what stdout refuses into a MachineError; a reader that has gone away is told nothing."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still in the buffer goes nowhere, or Python complains about it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        gone = isinstance(error, BrokenPipeError)
+        raise MachineError(*[] if gone else [f"cannot write to stdout: {error.strerror}"]) from error
 
 
 def table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
@@ -17,10 +39,10 @@ def table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], lef
         return
     lines = [list(headers), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
-    print(title)
+    write(title)
     for line in lines:
         cells = [c.ljust(w) if i in left else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
-        print("  ".join(cells).rstrip())
+        write("  ".join(cells).rstrip())
 
 
 def _rich_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
@@ -29,24 +51,20 @@ def _rich_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    console.print(Text(title, style="bold"))
     drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, header in enumerate(headers):
         drawn.add_column(header, justify="left" if index in left else "right", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    console.print(drawn)
+    console = Console()
+    with written():
+        console.print(Text(title, style="bold"))
+        console.print(drawn)
 
 
 def print_json(value: object) -> None:
     """Print a result for programs: one JSON value, strictly standard (no NaN)."""
-    print(json.dumps(value, indent=2, allow_nan=False))
-
-
-def width() -> int:
-    """Columns of the terminal; 80 where there is none."""
-    return shutil.get_terminal_size().columns
+    write(json.dumps(value, indent=2, allow_nan=False))
 
 
 def size(nbytes: float) -> str:

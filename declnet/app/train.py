@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from declnet.app.output import count, figure, print_json, table
+from declnet.app.output import count, figure, print_json, table, write
 from declnet.app.progress import Progress, silent
 from declnet.runner.events import Finished
 from declnet.runner.experiment import load
@@ -35,11 +35,14 @@ def _show(summary: dict[str, object]) -> None:
     splits = {name: found for name in ("val", "test") if isinstance(found := summary.get(name), dict)}
     if splits:
         names = list(next(iter(splits.values())))
-        rows = [(split, *(figure(found[name]) for name in names)) for split, found in splits.items()]
+        rows = [
+            (split, *("not finite" if found[name] is None else figure(found[name]) for name in names))
+            for split, found in splits.items()
+        ]
         table(
             f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}",
             ("", *names),
             rows,
         )
     parameters, seconds = summary["parameters"], summary["seconds"]
-    print(f"{count(int(str(parameters)))} parameters, {seconds} s, written to {summary['run_dir']}")
+    write(f"{count(int(str(parameters)))} parameters, {seconds} s, written to {summary['run_dir']}")

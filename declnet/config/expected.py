@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import types
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from declnet.config.suggest import any_of
+from declnet.core.component import Component
 from declnet.core.wrapper import Node
 from declnet.errors import Path
 
@@ -20,12 +23,6 @@ _WORDS: dict[object, str] = {
     type(None): "null",
     FilePath: "a path",
     Node: "a component",
-}
-_PLURALS = {
-    "a whole number": "whole numbers",
-    "a number": "numbers",
-    "a text": "texts",
-    "a component": "components",
 }
 LONGEST = 40
 """Characters of a value that a message quotes."""
@@ -62,24 +59,55 @@ def choices(annotation: Any) -> list[str]:
     return [value for values in literals for value in values if isinstance(value, str)]
 
 
-def in_words(annotation: Any) -> str:
-    """A type as a user reads it: `a number or null`, `a list of 2 numbers`, `'mean', 'sum' or 'none'`."""
-    parts = members(annotation)
-    if len(parts) > 1:
-        return any_of(in_words(part) for part in parts)
-    (kind,) = parts
+def in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """A type as a user reads it: `a number, at least 0, or null`, `a list of 2 numbers`, `'mean' or 'sum'`."""
+    if get_origin(annotation) is Annotated:
+        inner, *more = get_args(annotation)
+        return in_words(inner, [*metadata, *more])
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts: list[str] = []
+        for part in get_args(annotation):
+            parts += map(repr, get_args(part)) if get_origin(part) is Literal else [in_words(part)]
+        comma = "," if any(", " in part for part in parts) else ""
+        return f"{', '.join(parts[:-1])}{comma} or {parts[-1]}"
+    return _one(annotation) + limits(metadata)
+
+
+def _one(kind: Any) -> str:
     arguments = get_args(kind)
     if get_origin(kind) is Literal:
         return any_of(repr(value) for value in arguments)
     if get_origin(kind) is tuple:
         item = in_words(arguments[0])
         count = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
-        return f"a list of {count}{_PLURALS.get(item, item)}"
+        noun, _, rest = item.partition(",")
+        return f"a list of {count}{_plural(noun)}{',' + rest if rest else ''}"
     if get_origin(kind) is dict:
         return "a mapping"
+    if isinstance(kind, type) and issubclass(kind, Component):
+        return a(kind.__name__.lower())
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return "a mapping" if "type" not in kind.model_fields else f"a component {{type: {kind.__name__}}}"
+        return "a mapping"
     return _WORDS.get(kind, str(getattr(kind, "__name__", kind)))
+
+
+def _plural(noun: str) -> str:
+    """`a whole number` is `whole numbers`."""
+    article, _, rest = noun.partition(" ")
+    return f"{rest}s" if article in ("a", "an") else noun
+
+
+def limits(metadata: Sequence[Any]) -> str:
+    """The range of a number: `, at least 0, at most 1`."""
+    words = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
+    return "".join(
+        f", {words[key]} {getattr(item, key):g}" for item in metadata for key in words if hasattr(item, key)
+    )
+
+
+def a(noun: str) -> str:
+    """`a loss`, `an optimizer`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def got(value: object) -> str:
@@ -93,5 +121,7 @@ def got(value: object) -> str:
     if isinstance(value, tuple):
         text = "[" + ", ".join(got(item) for item in value) + "]"
         return text if len(text) <= LONGEST else f"a list of {len(value)}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from declnet.config.expected import choices, got, in_words, type_at
-from declnet.config.schema import Config, Data, Loop, Settings, Split
+from declnet.config.document import scalar
+from declnet.config.expected import choices, got, in_words, members, type_at
+from declnet.config.schema import Config, Data, DataField, Loop, Settings, Split
 from declnet.config.suggest import any_of, nearest
 from declnet.core.component import Component
 from declnet.core.registry import REGISTRIES
@@ -79,12 +80,30 @@ def _message(cls: type[BaseModel], detail: ErrorDetails, path: Path, value: Any)
         return f"{_RULES[detail['type']](context)}, got {got(value)}"
     kind = type_at(cls.model_fields[str(path[0])].annotation, path[1:])
     near = nearest(value, choices(kind)) if isinstance(value, str) else None
-    return f"expected {in_words(kind)}, got {got(value)}" + (f"; did you mean {near!r}?" if near else "")
+    hint = f"; did you mean {near!r}?" if near else _spelling(kind, value)
+    return f"expected {in_words(kind)}, got {got(value)}{hint}"
+
+
+def _spelling(kind: Any, value: Any) -> str:
+    """How to write what was probably meant: a number that is quoted, YAML 1.1's yes and no."""
+    words = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+    if not isinstance(value, str):
+        return ""
+    if bool in members(kind) and (word := words.get(value.lower())):
+        return f"; write {word}"
+    try:
+        number = scalar(value)
+    except ValueError:
+        return ""
+    fits = type(number) in members(kind) or (type(number) is int and float in members(kind))
+    return "; without the quotes it is one" if fits and type(number) in (int, float) else ""
 
 
 def _title(cls: type[BaseModel]) -> str:
     """What a message calls a model."""
-    return "the config" if cls is Config else "this" if issubclass(cls, Settings) else cls.__name__
+    if issubclass(cls, Settings):
+        return {Config: "the config", DataField: "a data field"}.get(cls, cls.__name__.lower())
+    return cls.__name__
 
 
 def _purpose(cls: type[BaseModel], name: str) -> str:
@@ -93,28 +112,34 @@ def _purpose(cls: type[BaseModel], name: str) -> str:
 
 
 def unknown_key(
-    cls: type[BaseModel], key: str, raw: dict[str, Any], root: dict[str, Any]
+    cls: type[BaseModel], key: str, given: Collection[str], root: dict[str, Any], also: Sequence[str]
 ) -> tuple[str, str | None]:
-    """The message for a key that a model does not have, and the field that was probably meant."""
+    """The message for a key that a model does not have, and the field that was probably meant.
+
+    `given` are the keys that are there, `also` keys that may stand beside the model's own.
+    """
     title = _title(cls)
     reason = cls.refused.get(key) if issubclass(cls, Component) else None
     if reason is not None:
         return f"{title} takes no {key!r} here: {reason}", None
-    free = [name for name in cls.model_fields if name not in raw]
-    meant = nearest(key, free)
+    names = [*cls.model_fields, *also]
+    # One that is not there yet is more likely; of those that are, only the same word could be meant.
+    meant = nearest(key, [name for name in names if name not in given])
     if meant is not None:
         return f"unknown key {key!r}; did you mean {meant!r}?", meant
     places = [f"{section}.{key}".strip(".") for section, model in SECTIONS.items() if key in model.model_fields]
-    optimizer = root.get("optimizer")
-    if not issubclass(cls, Component) and key in _arguments("optimizers", optimizer):
+    if not issubclass(cls, Component) and key in _arguments("optimizers", root.get("optimizer")):
         places.insert(0, f"optimizer.{key}")
     if places:
-        return f"unknown key {key!r}; it belongs elsewhere: {any_of(places)}", None
-    known = any_of([name for name in cls.model_fields if name != "type"], "and") if cls.model_fields else ""
-    owners = _owners(key)
-    if issubclass(cls, Component) and owners:
+        where = [place if "." in place else f"{place}, at the top level" for place in places]
+        return f"unknown key {key!r}; it belongs elsewhere: {any_of(where)}", None
+    if (there := nearest(key, names)) is not None:
+        return f"unknown key {key!r}; did you mean {there!r}, which is there already?", None
+    owners = _owners(key) if issubclass(cls, Component) else []
+    if owners:
         return f"{title} has no {key!r}: that is an argument of {any_of(owners, 'and')}", None
-    takes = f"it takes {known}" if known else "it takes no arguments"
+    known = [name for name in cls.model_fields if name != "type"]
+    takes = f"it takes {any_of(known, 'and')}" if known else "it takes no arguments"
     return f"unknown key {key!r}; {takes}", None
 
 

@@ -29,5 +29,6 @@ def _plain(value: object, folder: Path) -> object:
     if isinstance(value, tuple | list):
         return [_plain(item, folder) for item in value]
     if isinstance(value, Path):
-        return os.path.relpath(value, folder)
+        # Through links, or `..` would lead elsewhere; but the file keeps its own name.
+        return os.path.relpath(os.path.realpath(value.parent) + os.sep + value.name, os.path.realpath(folder))
     return value

@@ -7,6 +7,7 @@ inside is reported at its own place, and the rest of the file is still checked.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final, TypeVar, get_args, get_origin
@@ -14,7 +15,7 @@ from typing import Any, Final, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from declnet.config.document import Document, Value
-from declnet.config.expected import got, in_words, members
+from declnet.config.expected import a, got, in_words, members
 from declnet.config.messages import translate, unknown_key
 from declnet.config.schema import Config, Settings
 from declnet.config.suggest import any_of, did_you_mean, nearest
@@ -80,8 +81,10 @@ class _Reader:
         self.problems.append(Diagnostic(message, path, self.document.mark(path, key=key)))
         return INVALID
 
-    def model(self, cls: type[M], raw: Any, path: Path) -> M | Invalid:
-        """Read a mapping as a model: what is nested first, then the model itself."""
+    def model(self, cls: type[M], raw: Any, path: Path, also: Sequence[str] = ()) -> M | Invalid:
+        """Read a mapping as a model: what is nested first, then the model itself. `also` are keys that could
+        stand here, and have been read.
+        """
         raw = cls.spell_out(raw) if issubclass(cls, Settings) else raw
         if not isinstance(raw, dict):
             return self.problem(f"expected {in_words(cls)}, got {got(raw)}", path)
@@ -92,7 +95,7 @@ class _Reader:
             if key in cls.model_fields:
                 values[key] = self.value(cls.model_fields[key].annotation, value, (*path, key))
             else:
-                message, meant = unknown_key(cls, key, raw, self.document.data)
+                message, meant = unknown_key(cls, key, raw, self.document.data, also)
                 self.problem(message, (*path, key), key=True)
                 typos.add(meant)
         wrong = {key for key, value in values.items() if _holds_invalid(value)}
@@ -121,28 +124,37 @@ class _Reader:
             if get_origin(member) is tuple and isinstance(raw, tuple):
                 return tuple(self.value(arguments[0], item, (*path, i)) for i, item in enumerate(raw))
             if get_origin(member) is dict and isinstance(raw, dict):
+                for key in raw:
+                    self.name(key, (*path, key), key=True)
                 return {key: self.value(arguments[1], item, (*path, key)) for key, item in raw.items()}
         return raw
 
-    def _file(self, raw: str, path: Path) -> FilePath:
+    def _file(self, raw: str, path: Path) -> FilePath | Invalid:
         """A file's path is relative to the file it is written in, on the command line to the current folder."""
         mark = self.document.mark(path)
         folder = FilePath() if mark is None or mark.file.startswith("<") else FilePath(mark.file).parent
-        return folder / FilePath(raw).expanduser()
+        try:
+            return folder / FilePath(raw).expanduser()
+        except RuntimeError:
+            return self.problem(f"{raw}: there is no such user", path)
 
     def node(self, raw: Any, path: Path) -> Node:
         """Read one entry of a list of nodes. A wrong one becomes a node without a component."""
         own = {key: raw[key] for key in WIRING if key in raw} if isinstance(raw, dict) else {}
         rest = {key: value for key, value in raw.items() if key not in own} if own else raw
-        component = self.component(modules, rest, path)
+        component = self.component(modules, rest, path, WIRING)
         name, inputs = own.get("name"), own.get("inputs")
-        if name is not None and not (isinstance(name, str) and name.isidentifier()):
-            self.problem(
-                f"a name is letters, digits and underscores, not starting with a digit; got {got(name)}",
-                (*path, "name"),
-            )
+        if name is not None and not self.name(name, (*path, "name")):
             name = None
         return Node(None if isinstance(component, Invalid) else component, path, name, self._inputs(inputs, path))
+
+    def name(self, raw: Value, path: Path, *, key: bool = False) -> bool:
+        """Refuse what cannot be the name of a value."""
+        right = isinstance(raw, str) and raw.isidentifier()
+        if not right:
+            message = "a name is letters, digits and underscores, not starting with a digit; got "
+            self.problem(message + got(raw), path, key=key)
+        return right
 
     def _inputs(self, raw: Value, path: Path) -> tuple[str, ...] | dict[str, str] | None:
         """The names a node reads: one, a list by position, or a mapping by argument."""
@@ -159,25 +171,25 @@ class _Reader:
             return None
         return {k: str(v) for k, v in raw.items()} if isinstance(raw, dict) else tuple(map(str, items))
 
-    def component(self, registry: Registry[Any], raw: Any, path: Path) -> Any:
+    def component(self, registry: Registry[Any], raw: Any, path: Path, also: Sequence[str] = ()) -> Any:
         """Read `{type: Name, ...}`, or the bare name."""
         raw = {"type": raw} if isinstance(raw, str) else raw
         if not isinstance(raw, dict):
             return self.problem(
-                f"expected {_a(registry.role)}, as a name or {{type: Name, ...}}; got {got(raw)}", path
+                f"expected {a(registry.role)}, as a name or {{type: Name, ...}}; got {got(raw)}", path
             )
         name = raw.get("type")
         if "type" not in raw:
             for key in raw:
                 if nearest("type", [key]):
                     return self.problem(f"unknown key {key!r}; did you mean 'type'?", (*path, key), key=True)
-            return self.problem(f"{_a(registry.role)} needs 'type': {_some(registry)}", path)
+            return self.problem(f"{a(registry.role)} needs 'type': {_some(registry)}", path)
         if not isinstance(name, str):
-            return self.problem(f"expected the name of {_a(registry.role)}, got {got(name)}", (*path, "type"))
+            return self.problem(f"expected the name of {a(registry.role)}, got {got(name)}", (*path, "type"))
         cls = registry.get(name)
         if cls is None:
             return self.problem(_unknown(registry, name), (*path, "type"))
-        return self.model(cls, raw, path)
+        return self.model(cls, raw, path, also)
 
 
 def _holds_invalid(value: Any) -> bool:
@@ -185,11 +197,6 @@ def _holds_invalid(value: Any) -> bool:
     if isinstance(value, tuple | dict):
         return any(map(_holds_invalid, value.values() if isinstance(value, dict) else value))
     return value is INVALID
-
-
-def _a(noun: str) -> str:
-    """`a loss`, `an optimizer`."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _some(registry: Registry[Any]) -> str:
@@ -201,6 +208,6 @@ def _unknown(registry: Registry[Any], name: str) -> str:
     """What to say of a name that this registry does not know."""
     for other in REGISTRIES:
         if other is not registry and name in other:
-            return f"{name!r} is {_a(other.role)}, not {_a(registry.role)}"
+            return f"{name!r} is {a(other.role)}, not {a(registry.role)}"
     near = did_you_mean(name, registry)
     return f"unknown {registry.role} {name!r}{near or '; there is ' + _some(registry)}"

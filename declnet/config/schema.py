@@ -81,8 +81,8 @@ class Data(Settings):
     """Where the rows come from, which columns are inputs and targets, and how the rows are split."""
 
     source: Source = Field(description="where rows come from")
-    inputs: Annotated[dict[str, DataField], Field(min_length=1)] = Field(
-        description="fields the model reads; left out: the source's own"
+    inputs: dict[str, DataField] = Field(
+        default_factory=dict, min_length=1, description="fields the model reads; left out: the source's own"
     )
     targets: dict[str, DataField] = Field({}, description="fields the loss reads; left out: the source's own")
     split: Split = Field(default_factory=Split, description="shares for training, validation and testing")
@@ -122,6 +122,14 @@ class Loop(Settings):
     checkpoint_every: PositiveInt | None = Field(
         None, description="epochs between checkpoints; left out: as often as costs at most 5 % of the time"
     )
+
+    @model_validator(mode="after")
+    def _each_metric_once(self) -> Self:
+        names = [metric.type for metric in self.metrics]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"the metric {name} is listed {names.count(name)} times")
+        return self
 
 
 class Config(Settings):

@@ -24,13 +24,13 @@ def distance(a: str, b: str, limit: int) -> int:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that differs only in case, else the one at most two edits away; None where none is.
 
-    A word of up to three letters may differ by one edit: two would be most of it.
+    A word of up to three letters may differ by one edit, and a single letter by none: more would be most of it.
     """
     names = list(known)
     for name in names:
         if name.lower() == word.lower():
             return name
-    limit = 1 if len(word) <= 3 else 2
+    limit = 0 if len(word) == 1 else 1 if len(word) <= 3 else 2
     near = [(distance(word.lower(), name.lower(), limit), name) for name in names]
     return min((pair for pair in near if pair[0] <= limit), default=(0, None), key=lambda pair: pair[0])[1]
 

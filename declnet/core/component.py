@@ -174,8 +174,10 @@ class Module(Component, ABC):
         """Refuse inputs that are not floating point."""
         for argument, spec in enumerate(inputs):
             if spec.kind != "float":
+                names = arity(type(self)).names
+                name = names[min(argument, len(names) - 1)]
                 raise ShapeError(
-                    f"{type(self).__name__} takes floating-point numbers but its input holds {spec.kind}s",
+                    f"{type(self).__name__} takes floating-point numbers but its {name} holds {spec.kind}s",
                     argument=argument,
                 )
 

@@ -49,13 +49,23 @@ def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str,
     columns = source.read(sorted({name for item in fields.values() for name in item.columns}))
     arrays: dict[str, Array] = {}
     for name, item in fields.items():
-        for column in item.columns:
-            if item.spec.kind == "int":
-                _require_integers(columns[column], column)
-        parts = [columns[column] for column in item.columns]
-        array = np.stack(parts, axis=1) if item.stacked else parts[0]
-        arrays[name] = np.ascontiguousarray(array, dtype=numpy_dtype(item.spec.kind, dtype))
+        parts = [_cast(columns[column], column, item.spec.kind, dtype) for column in item.columns]
+        arrays[name] = np.stack(parts, axis=1) if item.stacked else np.ascontiguousarray(parts[0])
     return arrays
+
+
+def _cast(values: Array, name: str, kind: Kind, dtype: DType) -> Array:
+    """A column in the dtype that its field has; RowError where a number does not fit."""
+    if kind == "int":
+        _require_integers(values, name)
+    with np.errstate(over="ignore"):
+        cast = values.astype(numpy_dtype(kind, dtype), copy=False)
+    if kind == "float" and not np.isfinite(cast).all():
+        row = int(np.argwhere(~np.isfinite(cast))[0][0])
+        raise RowError(
+            f"column {name!r}: {values[row]:g} is too large for {dtype}; dtype: float64 can hold it", row, name
+        )
+    return cast
 
 
 def _require_integers(values: Array, name: str) -> None:

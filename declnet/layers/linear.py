@@ -53,6 +53,8 @@ class Linear(Module):
         if input.ndim == 0:
             raise ShapeError("Linear takes (*, in_features) but its input is a single number", argument=0)
         width = input.shape[-1]
+        if width == 0:
+            raise ShapeError("Linear takes at least one feature but its input has none", argument=0)
         if self.in_features not in (None, width):
             raise ShapeError(
                 f"Linear takes {self.in_features} features but its input has {width}",

@@ -11,7 +11,7 @@ import numpy as np
 
 from declnet.core.component import Buffer, Parameter
 from declnet.core.spec import Array, DType, numpy_dtype
-from declnet.errors import CheckpointError
+from declnet.errors import CheckpointError, MachineError
 
 ALIGNMENT = 64
 """Bytes at which every parameter starts: a cache line, and the widest vector register."""
@@ -113,6 +113,9 @@ def _aligned_zeros(size: int, dtype: DType) -> Array:
 
 def aligned(nbytes: int) -> Array:
     """Zeroed bytes that start at a multiple of `ALIGNMENT`."""
-    memory = np.zeros(nbytes + ALIGNMENT, np.uint8)
+    try:
+        memory = np.zeros(nbytes + ALIGNMENT, np.uint8)
+    except (MemoryError, ValueError) as error:  # ValueError: more than there are addresses
+        raise MachineError(f"not enough memory: {nbytes:,} bytes are needed") from error
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + nbytes]

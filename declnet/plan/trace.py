@@ -35,7 +35,7 @@ def trace(
     tracer = _Tracer()
     fields = tracer.fields(inputs, "data.inputs")
     single = next(iter(fields.values())) if len(fields) == 1 else None
-    if single is None and nodes and nodes[0].inputs is None:
+    if len(fields) > 1 and nodes and nodes[0].inputs is None:
         tracer.problem(
             f"the data have several inputs ({', '.join(inputs)}): say with 'inputs' which this component reads",
             nodes[0].path,

@@ -6,7 +6,9 @@ Members are `model/<state_dict name>`, `optimizer/<group>/<state name>` and `met
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +21,21 @@ from declnet.runner.files import machine, replacing
 FORMAT = 1
 """Version of the layout; a reader refuses a newer one."""
 
+DAMAGE = (
+    ValueError,  # NumPy: a header or a pickle; JSON; UTF-8
+    KeyError,  # no meta
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    SyntaxError,  # NumPy parses headers as Python literals
+    TypeError,
+    NotImplementedError,  # a compression nobody uses
+    RuntimeError,  # an encrypted member
+    OverflowError,
+)
+"""What reading an archive can raise where its bytes are not what was written."""
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date every member carries, so that the same run writes the same bytes."""
 
@@ -29,27 +46,38 @@ def save(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, object]) ->
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in {**arrays, "meta": text}.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+                np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
 
 
 def load(path: Path) -> tuple[dict[str, Array], dict[str, object]]:
     """Read a checkpoint: its arrays and its meta. CheckpointError where it is damaged or newer."""
     with machine(f"read {path}"):
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+                arrays = {_name(member): _array(archive, member) for member in archive.namelist()}
             meta = json.loads(str(arrays.pop("meta")))
         except FileNotFoundError:
             raise CheckpointError(f"{path}: no such checkpoint") from None
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"{path}: not a checkpoint of declnet, or damaged: {error}") from error
-    if not isinstance(meta, dict) or not isinstance(meta.get("format"), int):
+        except DAMAGE as error:
+            what = str(error) or type(error).__name__
+            raise CheckpointError(f"{path}: not a checkpoint of declnet, or damaged: {what}") from error
+    if not isinstance(meta, dict) or type(meta.get("format")) is not int:
         raise CheckpointError(f"{path}: not a checkpoint of declnet: it names no format")
     if meta["format"] > FORMAT:
         raise CheckpointError(
             f"{path}: written by a newer declnet (format {meta['format']}, this one reads up to {FORMAT}); upgrade"
         )
     return arrays, meta
+
+
+def _name(member: str) -> str:
+    return member.removesuffix(".npy")
+
+
+def _array(archive: zipfile.ZipFile, member: str) -> Array:
+    with archive.open(member) as file:
+        array: Array = np.lib.format.read_array(file, allow_pickle=False)
+    return array
 
 
 def part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:

@@ -27,7 +27,7 @@ class RunDirectory:
 
         ConfigError where that one exists and is not empty: a run never overwrites anything.
         """
-        with machine("create the run directory"):
+        with machine(f"create the run directory {wanted or RUNS / name}"):
             path = cls._next(name) if wanted is None else cls._given(wanted)
             (path / "checkpoints").mkdir()
             sync_folder(path)
@@ -66,9 +66,9 @@ class RunDirectory:
     def append(self, record: dict[str, float | int]) -> None:
         """Add an epoch's line to metrics.jsonl: one write, so a line is never torn by another process."""
         with machine(f"write {self._metrics}"), self._metrics.open("ab", buffering=0) as file:
-            file.write(json.dumps(record).encode() + b"\n")
+            file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
 
     def write_summary(self, summary: dict[str, object]) -> None:
         """Write summary.json."""
         with replacing(self.path / "summary.json") as file:
-            file.write(json.dumps(summary, indent=2).encode() + b"\n")
+            file.write(json.dumps(summary, indent=2, allow_nan=False).encode() + b"\n")

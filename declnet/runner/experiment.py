@@ -21,7 +21,7 @@ from declnet.core.spec import Kind, Spec
 from declnet.core.wrapper import Block, Node, Wrapper
 from declnet.data import table
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
-from declnet.plan.graph import Graph
+from declnet.plan.graph import Graph, Problem, join
 from declnet.plan.trace import Term, trace
 
 MOST = 20
@@ -56,7 +56,8 @@ def load(path: FilePath | str, overrides: Sequence[str] = ()) -> Experiment:
     if experiment is None:
         problems = sorted(checker.problems, key=_place)
         if len(problems) > MOST:
-            problems = [*problems[:MOST], Diagnostic(f"and {len(problems) - MOST} more mistakes")]
+            more = len(problems) - MOST
+            problems = [*problems[:MOST], Diagnostic(f"and {more} more mistake{'s' * (more > 1)}")]
         raise (ConfigError if reading.problems or checker.config_is_wrong else DataError)(*problems)
     return experiment
 
@@ -87,6 +88,10 @@ class _Checker:
         section = with_fields_of_source(self.sections.get(("data",), {}))
         source, inputs, targets = (section.get(key, {}) for key in ("source", "inputs", "targets"))
         if not isinstance(source, Source) or not all(_right_fields(fields) for fields in (inputs, targets)):
+            return None
+        if not inputs:
+            if "inputs" not in self.sections[("data",)]:
+                self._problem("data needs 'inputs': the columns that the model reads", ("data",))
             return None
         fields = self._fields(source, inputs, targets)
         if fields is None:
@@ -157,8 +162,9 @@ class _Checker:
             return
         terms = [Term(loss, ("loss",))] if isinstance(loss, Loss) else []
         batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
-        graph = trace(nodes, terms, batched(inputs, batch), batched(targets, batch))
-        for problem in graph.problems:
+        graph, larger = (trace(nodes, terms, batched(inputs, n), batched(targets, n)) for n in (batch, batch + 1))
+        mixed = rows_mixed(graph, larger)
+        for problem in mixed or graph.problems:  # where rows are mixed, the rest only follows from it
             self._problem(problem.message, problem.path)
         if not nodes:
             self._problem("the model has no components", ("model",))
@@ -183,6 +189,23 @@ class _Checker:
                 metric.check(output, target)
             except ShapeError as error:
                 self._problem(error.message, path)
+
+
+def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:
+    """The components whose parameters' shapes follow the batch: they take its rows for something else."""
+    problems = []
+    for call in graph.calls:
+        shapes = {join(call.owner, name): parameter.shape for name, parameter in graph.parameters_of(call).items()}
+        if any(name in larger.parameters and larger.parameters[name].shape != shapes[name] for name in shapes):
+            spec, source = graph.inputs_of(call)[0], graph.origins[call.inputs[0]]
+            problems.append(
+                Problem(
+                    f"{call.component.type} would mix the rows of a batch: its input {spec} is one number a row "
+                    f"(from {source}); a column in a list, [a], is a vector of one",
+                    call.path,
+                )
+            )
+    return problems
 
 
 def _right_fields(fields: Any) -> bool:

@@ -98,7 +98,7 @@ class _Run:
             try:
                 total += self.optimization.step(plan) * count
             except NonFiniteError as error:
-                raise self._diverged(f"epoch {epoch}, step {step}: {error}") from error
+                raise self._diverged(f"epoch {epoch}, step {step}: {error.diagnostics[0].message}") from error
             seen += count
             now = time.perf_counter()
             if signals.received is not None:
@@ -111,10 +111,13 @@ class _Run:
         return total / seen
 
     def _require_finite(self, record: Record) -> None:
-        """The losses of single steps were checked; the validation's was not."""
+        """The losses of single steps were checked; the validation's, and the last step's doing, were not."""
         for name, value in record.items():
             if not math.isfinite(value):
                 raise self._diverged(f"epoch {record['epoch']}: {name} is {value}")
+        for name, array in self.store.state_dict().items():
+            if not np.isfinite(array).all():
+                raise self._diverged(f"epoch {record['epoch']}: {name} holds what is not a finite number")
 
     def _diverged(self, message: str) -> NonFiniteError:
         """Say when, and what is left."""
@@ -161,7 +164,11 @@ class _Run:
             "last": record,
             "best_epoch": best.epoch,
         }
-        summary |= {name: self._evaluate(name) for name in ("val", "test") if name in self.rows.splits}
+        for name in ("val", "test"):
+            if name in self.rows.splits:
+                # Rows that training never saw can still be too much for it; JSON has no word for infinity.
+                found = self._evaluate(name).items()
+                summary[name] = {key: value if math.isfinite(value) else None for key, value in found}
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
         self.directory.write_summary(summary)

@@ -347,7 +347,7 @@ SAME = "MSELoss compares arrays of one shape but its input is (3, 2) and its tar
         pytest.param(
             MSE,
             LABELS,
-            [("loss", "MSELoss takes floating-point numbers but its input holds ints (from data.targets.y)")],
+            [("loss", "MSELoss takes floating-point numbers but its target holds ints (from data.targets.y)")],
             id="kind",
         ),
         pytest.param(

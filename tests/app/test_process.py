@@ -1,0 +1,259 @@
+"""The command as a process: signals, pipes nobody reads, terminals, and how errors become exit codes."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import declnet.app.train
+from declnet import errors
+from declnet.app import main
+from declnet.errors import DeclnetError, Diagnostic, Mark
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+CONFIG = Path(__file__).parents[2] / "configs" / "digits_mlp.yaml"
+EXIT_CODES = {
+    "DeclnetError": 70,
+    "ConfigError": 2,
+    "ShapeError": 2,
+    "DataError": 3,
+    "NonFiniteError": 4,
+    "MachineError": 5,
+    "CheckpointError": 6,
+    "BusyError": 7,
+    "Interrupted": 130,
+    "Terminated": 143,
+}
+
+
+@pytest.fixture
+def command(command: Command) -> Command:
+    shutil.copy(CONFIG, command.cwd / "c.yaml")
+    return command
+
+
+@pytest.mark.parametrize(("number", "rc"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_the_run_after_a_checkpoint(command: Command, number: int, rc: int) -> None:
+    process = command.start("train", "c.yaml", "loop.epochs=100000", "--run-dir", "r")
+    assert process.stderr is not None
+    seen = [process.stderr.readline() for _ in range(3)]
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=30)
+    *lines, last = stderr.splitlines()
+    assert (process.returncode, stdout) == (rc, "")
+    pattern = (
+        r"error: stopped by a signal at epoch (\d+), step (\d+); r/checkpoints/last.npz holds what was learned"
+    )
+    found = re.fullmatch(pattern, last)
+    assert found, last
+    epoch, step = map(int, found.groups())
+    records = [json.loads(line) for line in (command.cwd / "r/metrics.jsonl").read_text("utf-8").splitlines()]
+    assert [record["epoch"] for record in records] == list(range(1, epoch))
+    assert len(seen) + len(lines) == 1 + len(records)
+    with np.load(command.cwd / "r/checkpoints/last.npz", allow_pickle=False) as archive:
+        meta = json.loads(archive["meta"].item())
+        assert (meta["epoch"], meta["step_in_epoch"], meta["step"]) == (epoch - 1, step, 45 * (epoch - 1) + step)
+        assert all(np.isfinite(archive[name]).all() for name in archive.files if name != "meta")
+    assert not list(command.cwd.rglob("*.tmp"))
+    assert not (command.cwd / "r/summary.json").exists()
+
+
+def test_a_second_signal_ends_the_process(command: Command) -> None:
+    code = (
+        "import os, signal\n"
+        "from declnet.runner.signals import Signals\n"
+        "with Signals() as signals:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print(signals.received, flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    print('still there', flush=True)\n"
+    )
+    result = command.run([sys.executable, "-c", code])
+    assert (result.rc, result.stdout, result.stderr) == (-signal.SIGTERM, f"{signal.SIGTERM.value}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "redirection", "rc", "stderr"),
+    [
+        pytest.param("list-components", "| true", 5, "", id="pipe"),
+        pytest.param(
+            "validate c.yaml",
+            "> /dev/full",
+            5,
+            "error: cannot write to stdout: No space left on device\n",
+            id="full",
+        ),
+        pytest.param("validate c.yaml", ">&-", 0, "", id="no stdout"),
+        pytest.param(
+            "train c.yaml loop.epochs=1",
+            "2>&-",
+            0,
+            "",
+            id="no stderr",
+        ),
+    ],
+)
+def test_stdout_that_takes_nothing(
+    command: Command, arguments: str, redirection: str, rc: int, stderr: str
+) -> None:
+    line = f"set -o pipefail; {sys.executable} -m declnet {arguments} {redirection}"
+    result = command.run(["bash", "-c", line], PYTHONWARNINGS="")  # what stands in for stdout is never closed
+    assert (result.rc, result.stderr) == (rc, stderr)
+
+
+def on_a_terminal(command: Command, *args: str, stop: int | None = None, **env: str) -> tuple[int, str]:
+    """Run on a pseudo-terminal of 100 columns; with `stop`, send that signal once a bar moves."""
+    fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    environment = {key: value for key, value in command.env.items() if key != "COLUMNS"} | {"TERM": "xterm"} | env
+    process = subprocess.Popen(
+        command.arguments(*args), cwd=command.cwd, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    output = b""
+    while True:
+        try:
+            piece = os.read(ours, 1 << 16)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not piece:
+            break
+        output += piece
+        if stop is not None and b"steps/s" in output:
+            process.send_signal(stop)
+            stop = None
+    os.close(ours)
+    assert fcntl
+    return process.wait(), output.decode()
+
+
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+
+
+def test_a_terminal_shows_a_bar(command: Command) -> None:
+    rc, output = on_a_terminal(command, "train", "c.yaml", "loop.epochs=5")
+    assert rc == 0
+    assert re.search(r"━.*225/225.* steps/s", output)
+    assert re.search(r"\x1b\[3\d", output), "no colour"
+    assert output.count(HIDE) == output.count(SHOW) == 1
+    after = output.split(SHOW)[1]
+    assert "digits-mlp: best epoch 5 of 5" in after
+    assert "━" not in after
+    for epoch in range(1, 6):
+        assert len(re.findall(rf"epoch {epoch}/5  train_loss \d\.\d{{4}}  val_loss", output)) == 1
+
+
+def test_no_color_is_honoured(command: Command) -> None:
+    rc, output = on_a_terminal(command, "train", "c.yaml", "loop.epochs=2", NO_COLOR="1")
+    assert rc == 0
+    assert "━" in output
+    colours = [code for codes in re.findall(r"\x1b\[([0-9;]*)m", output) for code in codes.split(";")]
+    assert set(colours) <= {"", "0", "1"}  # bold is no colour
+
+
+def test_a_dumb_terminal_gets_plain_text(command: Command) -> None:
+    rc, output = on_a_terminal(command, "train", "c.yaml", "loop.epochs=2", TERM="dumb")
+    assert (rc, "\x1b" in output) == (0, False)
+    assert "epoch 2/2" in output
+
+
+def test_an_interrupted_bar_leaves_the_terminal_in_order(command: Command) -> None:
+    rc, output = on_a_terminal(command, "train", "c.yaml", "loop.epochs=100000", stop=signal.SIGINT)
+    assert rc == 130
+    assert output.count(HIDE) == output.count(SHOW) == 1
+    assert output.rindex(SHOW) < output.index("error: stopped by a signal at epoch")
+    assert output.endswith("holds what was learned\r\n")
+
+
+class BoomError(Exception):
+    """A bug."""
+
+
+@pytest.fixture
+def fail(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[BaseException], int]]:
+    """Run `declnet train` in this process, where loading the config raises this error."""
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "1")
+    monkeypatch.delenv("DECLNET_DEBUG", raising=False)
+
+    def run(error: BaseException) -> int:
+        def load(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(declnet.app.train, "load", load)
+        monkeypatch.setattr(sys, "argv", ["declnet", "train", "c.yaml"])
+        return main()
+
+    yield run
+    gc.enable()
+
+
+def test_every_error_has_an_exit_code_of_the_table() -> None:
+    found = {
+        name: cls for name, cls in vars(errors).items() if isinstance(cls, type) and issubclass(cls, Exception)
+    }
+    assert {name: found[name].exit_code for name in EXIT_CODES} == EXIT_CODES
+    assert {cls.exit_code for cls in found.values()} == set(EXIT_CODES.values())
+
+
+@pytest.mark.parametrize("name", EXIT_CODES)
+def test_an_error_ends_with_its_exit_code(
+    fail: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    cls: type[DeclnetError] = getattr(errors, name)
+    place = Diagnostic("this is wrong", ("model", 0, "p"), Mark("c.yaml", 3, 5, "    p: 2"))
+    error = cls("in short") if name == "ShapeError" else cls("in short", place)
+    assert fail(error) == EXIT_CODES[name]
+    second = (
+        "" if name == "ShapeError" else "c.yaml:3:5: error: model[0].p: this is wrong\n        p: 2\n        ^\n"
+    )
+    assert capsys.readouterr() == ("", f"error: in short\n{second}")
+
+
+@pytest.mark.parametrize("error", [BoomError("who knows\n"), RecursionError("too deep"), AssertionError("never")])
+def test_a_bug_is_reported_without_a_traceback(
+    fail: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    assert fail(error) == 70
+    stdout, stderr = capsys.readouterr()
+    assert stdout == ""
+    place = f"{re.escape(__file__)}:\\d+"
+    what = re.escape(f"{type(error).__name__}: {error}")
+    advice = "This is a bug in declnet; please report it. With DECLNET_DEBUG=1 the traceback is shown."
+    assert re.fullmatch(rf"internal error: {what} at {place}\n{re.escape(advice)}\n", stderr)
+
+
+def test_a_bug_shows_its_traceback_where_that_is_asked_for(
+    fail: Callable[[BaseException], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECLNET_DEBUG", "1")
+    with pytest.raises(BoomError):
+        fail(BoomError())
+
+
+def test_no_memory_is_the_machine_s_refusal(
+    fail: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fail(MemoryError("Unable to allocate 1 TiB")) == 5
+    assert capsys.readouterr() == ("", "error: not enough memory: Unable to allocate 1 TiB\n")
+
+
+def test_an_interrupt_before_the_run_starts(
+    fail: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fail(KeyboardInterrupt()) == 130
+    assert "Traceback" not in capsys.readouterr().err

@@ -1,0 +1,156 @@
+"""`declnet validate`: the network in figures, or all that is wrong with the file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Command, Result
+
+FIGURES = """\
+digits_mlp.yaml: valid. One batch of 32 rows, float32
+node   type              output     parameters      FLOPs
+0      Linear            (32, 256)      16,640  1,056,768
+1      ReLU              (32, 256)           0      8,192
+2      Dropout           (32, 256)           0      8,192
+3      Linear            (32, 10)        2,570    164,160
+loss   CrossEntropyLoss  ()                  0      1,600
+total                                   19,210  1,238,912
+Memory, data aside
+what for          size
+parameters    75.1 KiB
+gradients     75.1 KiB
+optimizer    150.1 KiB
+activations  137.6 KiB
+total        437.8 KiB
+"""
+SIX = """\
+name: six
+data:
+  source: {type: Digits, flaten: true}
+model:
+  - {type: Linear, in_features: 60, out_features: 16}
+  - Relu
+  - {type: Linear, out_features: 0}
+loss: {type: CrossEntropyLoss, reduction: avg}
+optimizer: {type: AdamW, lr: 1e-3, betas: [0.9, 1.5]}
+loop: {epochs: 3}
+"""
+SIX_MISTAKES = """\
+six.yaml:3:26: error: data.source.flaten: unknown key 'flaten'; did you mean 'flatten'?
+      source: {type: Digits, flaten: true}
+                             ^
+six.yaml:5:33: error: model[0].in_features: Linear takes 60 features but its input has 64 (from data.inputs.x)
+      - {type: Linear, in_features: 60, out_features: 16}
+                                    ^
+six.yaml:6:5: error: model[1].type: unknown component 'Relu'; did you mean 'ReLU'?
+      - Relu
+        ^
+six.yaml:7:34: error: model[2].out_features: must be greater than 0, got 0
+      - {type: Linear, out_features: 0}
+                                     ^
+six.yaml:8:43: error: loss.reduction: expected 'mean', 'sum' or 'none', got 'avg'
+    loss: {type: CrossEntropyLoss, reduction: avg}
+                                              ^
+six.yaml:9:49: error: optimizer.betas[1]: must be less than 1, got 1.5
+    optimizer: {type: AdamW, lr: 1e-3, betas: [0.9, 1.5]}
+                                                    ^
+"""
+
+
+FILES = "digits_mlp.yaml six.yaml nope.yaml"
+COMMANDS = {
+    "good": "validate digits_mlp.yaml",
+    "twice": "validate digits_mlp.yaml digits_mlp.yaml",
+    "mixed": f"validate {FILES}",
+    "json": "validate digits_mlp.yaml --json",
+    "mixed json": f"validate --json {FILES}",
+    "train": "train six.yaml",
+}
+MISSING = "error: nope.yaml: no such file\n"
+
+
+@pytest.fixture(scope="module")
+def command(command_in: Callable[[Path], Command], tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """The command in a folder with a good and a bad config."""
+    command = command_in(tmp_path_factory.mktemp("validate"))
+    shutil.copy(Path(__file__).parents[2] / "configs" / "digits_mlp.yaml", command.cwd)
+    (command.cwd / "six.yaml").write_text(SIX, encoding="utf-8")
+    return command
+
+
+@pytest.fixture(scope="module")
+def results(command: Command) -> dict[str, Result]:
+    return dict(zip(COMMANDS, command.each(*COMMANDS.values()), strict=True))
+
+
+def test_the_figures_of_a_network(command: Command) -> None:
+    result = command("validate", "digits_mlp.yaml")
+    assert (result.rc, result.stdout, result.stderr) == (0, FIGURES, "")
+
+
+def test_six_mistakes_are_six_messages(command: Command, results: dict[str, Result]) -> None:
+    result = results["train"]
+    assert (result.rc, result.stdout, result.stderr) == (2, "", SIX_MISTAKES)
+    assert sorted(path.name for path in command.cwd.iterdir()) == ["digits_mlp.yaml", "six.yaml"]
+
+
+def test_several_files(results: dict[str, Result]) -> None:
+    good, mixed = results["twice"], results["mixed"]
+    assert (good.rc, good.stdout, good.stderr) == (0, 2 * FIGURES, "")
+    assert (mixed.rc, mixed.stdout, mixed.stderr) == (2, FIGURES, SIX_MISTAKES + MISSING)
+
+
+def test_several_files_as_json(results: dict[str, Result]) -> None:
+    result = results["mixed json"]
+    assert (result.rc, result.stderr) == (2, SIX_MISTAKES + MISSING)
+    assert json.loads(result.stdout) == json.loads(results["json"].stdout)
+
+
+def test_json(results: dict[str, Result]) -> None:
+    result = results["json"]
+    nodes = [
+        ("0", "Linear", [32, 256], 16640, 1056768),
+        ("1", "ReLU", [32, 256], 0, 8192),
+        ("2", "Dropout", [32, 256], 0, 8192),
+        ("3", "Linear", [32, 10], 2570, 164160),
+        ("loss", "CrossEntropyLoss", [], 0, 1600),
+    ]
+    assert json.loads(result.stdout) == [
+        {
+            "config": "digits_mlp.yaml",
+            "name": "digits-mlp",
+            "dtype": "float32",
+            "batch_size": 32,
+            "nodes": [
+                {
+                    "node": node,
+                    "type": kind,
+                    "output": {"shape": shape, "kind": "float"},
+                    "parameters": parameters,
+                    "flops": flops,
+                }
+                for node, kind, shape, parameters, flops in nodes
+            ],
+            "parameters": 19210,
+            "flops": 1238912,
+            "memory": {
+                "parameters": 4 * 19216,  # each parameter starts at a multiple of 64 bytes
+                "gradients": 4 * 19216,
+                "optimizer": 8 * 19216,
+                "activations": 140864,
+                "total": 448320,
+            },
+        }
+    ]
+
+
+def test_imports_only_what_is_named(results: dict[str, Result]) -> None:
+    others = {"torch", "rich", "declnet.runner.train", "declnet.losses.mse", "declnet.data.sources.csv"}
+    assert others.isdisjoint(results["good"].modules)

@@ -1,0 +1,260 @@
+"""Losses."""
+
+from collections.abc import Iterator
+from itertools import product
+from math import inf, nan
+
+from hypothesis import strategies as st
+
+from components.cases.case import (
+    SEEDS,
+    SPECIALS,
+    Bad,
+    BadTarget,
+    Case,
+    Draw,
+    Labels,
+    Misfit,
+    Normal,
+    Shares,
+    Subject,
+    shapes,
+)
+from declnet.core.spec import Spec
+
+REDUCTIONS = ("mean", "sum", "none")
+CLASSES = 3
+WEIGHT = (0.5, 2.0, 1.0)
+IGNORED = -100
+
+
+@st.composite
+def mse(draw: st.DrawFn) -> Case:
+    """Two of one shape."""
+    shape = draw(shapes(0, 4))
+    inputs = (Normal(shape, draw(st.sampled_from((1.0, 1e-8, 1e8))), put=draw(SPECIALS)), Normal(shape))
+    return Case({"reduction": draw(st.sampled_from(REDUCTIONS))}, inputs, seed=draw(SEEDS))
+
+
+MSE = Subject(
+    "MSELoss",
+    cases=(
+        *(
+            Case({"reduction": reduction}, (Normal(shape), Normal(shape)))
+            for reduction, shape in product(REDUCTIONS, ((), (4,), (3, 2), (2, 2, 2, 2)))
+        ),
+        *(Case({"reduction": r}, (Normal((0, 2)), Normal((0, 2))), "no rows") for r in REDUCTIONS),
+        Case(
+            {},
+            (Normal((4,), put=(1.0, inf, inf, nan)), Normal((4,), put=(1.0, inf))),
+            "infinities",
+            rough="infinities",
+        ),
+    ),
+    strategy=mse(),
+    bad=(
+        Bad({"reduction": "average"}, "literal_error", ("reduction",)),
+        Bad({"reduction": None}, "literal_error", ("reduction",)),
+    ),
+    misfits=(
+        Misfit(
+            {},
+            (Spec((4, 3)), Spec((4,))),
+            "MSELoss compares arrays of one shape but its input is (4, 3) and its target (4,)",
+            argument=1,
+        ),
+        Misfit(
+            {},
+            (Spec((4, 1)), Spec((4,))),
+            "MSELoss compares arrays of one shape but its input is (4, 1) and its target (4,); "
+            "a column becomes (N, 1) when it is written as a list: [column]",
+            argument=1,
+        ),
+        Misfit(
+            {},
+            (Spec((4,)), Spec((4,), "int")),
+            "MSELoss takes floating-point numbers but its input holds ints",
+            argument=1,
+        ),
+        Misfit(
+            {},
+            (Spec((4,), "bool"), Spec((4,))),
+            "MSELoss takes floating-point numbers but its input holds bools",
+            argument=0,
+        ),
+    ),
+)
+
+
+def indices(shape: tuple[int, ...], *put: int) -> tuple[Draw, Draw]:
+    """Logits of this shape, and class indices."""
+    return Normal(shape), Labels(shape[:1] * (len(shape) > 1) + shape[2:], CLASSES, put)
+
+
+def shares(shape: tuple[int, ...]) -> tuple[Draw, Draw]:
+    """Logits of this shape, and class probabilities."""
+    return Normal(shape), Shares(shape, dim=0 if len(shape) == 1 else 1)
+
+
+def every_combination() -> Iterator[Case]:
+    """Each way of weighing, smoothing and reducing, for both kinds of target; in other shapes the fullest."""
+    for target, reduction in product((indices, shares), REDUCTIONS):
+        for weight, smoothing in product((None, WEIGHT), (0.0, 0.1, 1.0)):
+            arguments = {"weight": weight, "reduction": reduction, "label_smoothing": smoothing}
+            yield Case(arguments, target((4, CLASSES)))
+        for shape, smoothing in product(((CLASSES,), (2, CLASSES, 2, 2)), (0.0, 0.1)):
+            arguments = {"weight": WEIGHT, "reduction": reduction, "label_smoothing": smoothing}
+            yield Case(arguments, target(shape))
+
+
+def with_ignored_rows() -> Iterator[Case]:
+    """Some targets do not count; in other cases none does."""
+    for reduction, smoothing in product(REDUCTIONS, (0.0, 0.1)):
+        arguments = {"weight": WEIGHT, "reduction": reduction, "label_smoothing": smoothing}
+        yield Case(arguments, indices((4, CLASSES), IGNORED, 1, IGNORED), "some ignored")
+        yield Case(arguments | {"ignore_index": 1}, indices((2, CLASSES, 2), 1, 2, 1), "some ignored")
+        yield Case(
+            arguments,
+            indices((2, CLASSES), IGNORED, IGNORED),
+            "all ignored",
+            rough="0 / 0",
+            deviates="the gradient of an empty mean is NaN; PyTorch's is 0" if reduction == "mean" else "",
+        )
+        yield Case(
+            arguments,
+            (Normal((3, CLASSES), put=(-inf, 0.0, 1.0, inf)), Labels((3,), CLASSES, (IGNORED, IGNORED, 1))),
+            "infinities in ignored rows",
+            rough="infinities",
+            deviates="an ignored row whose logits are infinite makes the loss NaN; PyTorch leaves it out",
+        )
+
+
+@st.composite
+def cross_entropy(draw: st.DrawFn) -> Case:
+    """Any shape, either kind of target; at least one target counts."""
+    classes, inner = draw(st.integers(1, 6)), draw(st.none() | shapes(0, 3))
+    shape = (classes,) if inner is None else (draw(st.integers(0, 6)), classes, *inner)
+    rows = () if inner is None else (shape[0], *inner)
+    arguments = {
+        "weight": draw(st.none() | st.tuples(*[st.floats(0.1, 10)] * classes)),
+        "reduction": draw(st.sampled_from(REDUCTIONS)),
+        "label_smoothing": draw(st.sampled_from((0.0, 0.1, 1.0)) | st.floats(0, 1)),
+    }
+    logits = Normal(shape, draw(st.sampled_from((1.0, 100.0, 1e4))))
+    if draw(st.booleans()):
+        _, target = shares(shape)
+        return Case(arguments, (logits, target), seed=draw(SEEDS))
+    ignored = draw(st.sampled_from((IGNORED, *range(1, classes), classes)))
+    put = (0, *draw(st.lists(st.sampled_from((ignored, classes - 1)), max_size=4)))
+    return Case(arguments | {"ignore_index": ignored}, (logits, Labels(rows, classes, put)), seed=draw(SEEDS))
+
+
+HUGE = (1e4, -1e4, 0.0, -1e4, 1e4, 1e4)
+BOTH: tuple[Draw, ...] = (Labels((2,), 3, (1, 2)), Shares((2, 3), 1))
+
+CROSS_ENTROPY = Subject(
+    "CrossEntropyLoss",
+    cases=(
+        Case({}, indices((CLASSES,))),
+        Case({}, indices((4, CLASSES))),
+        Case({}, indices((2, CLASSES, 2, 2))),
+        Case({}, shares((2, CLASSES, 2, 2))),
+        Case({}, indices((3, 1), 0, 0, 0), "one class"),
+        *every_combination(),
+        *with_ignored_rows(),
+        *(
+            Case(
+                {"reduction": r, "label_smoothing": e},
+                (Normal((2, 3), put=HUGE), target),
+                "huge",
+                rough="too large",
+            )
+            for r, e, target in product(("mean", "none"), (0.0, 0.1), BOTH)
+        ),
+        Case(
+            {"reduction": "none"},
+            (Normal((2, 2), put=(-inf, 0.0, -inf, -inf)), Labels((2,), 2, (0, 1))),
+            "-inf",
+            rough="infinities",
+        ),
+        *(Case({"label_smoothing": e}, indices((0, CLASSES)), "no rows") for e in (0.0, 0.1)),
+        Case({"reduction": "sum"}, shares((0, CLASSES)), "no rows"),
+        Case({}, indices((2, CLASSES, 0)), "no rows"),
+        Case(
+            {},
+            (Normal((2, 0)), Labels((2,), 1, (IGNORED, IGNORED))),
+            "no classes",
+            deviates="ValueError from np.maximum.reduce; PyTorch gives NaN and an empty gradient",
+        ),
+    ),
+    strategy=cross_entropy(),
+    bad=(
+        Bad({"weight": (1.0, "2")}, "float_type", ("weight", 1)),
+        Bad({"weight": (1.0, nan)}, "finite_number", ("weight", 1)),
+        Bad({"weight": 1.0}, "tuple_type", ("weight",)),
+        Bad({"ignore_index": 0.0}, "int_type", ("ignore_index",)),
+        Bad({"ignore_index": None}, "int_type", ("ignore_index",)),
+        Bad({"reduction": "batchmean"}, "literal_error", ("reduction",)),
+        Bad({"label_smoothing": -0.1}, "greater_than_equal", ("label_smoothing",)),
+        Bad({"label_smoothing": 1.1}, "less_than_equal", ("label_smoothing",)),
+    ),
+    misfits=(
+        Misfit(
+            {},
+            (Spec((4, 3), "int"), Spec((4,), "int")),
+            "CrossEntropyLoss takes floating-point numbers but its input holds ints",
+            argument=0,
+        ),
+        Misfit(
+            {},
+            (Spec(()), Spec((), "int")),
+            "CrossEntropyLoss takes logits (N, C, ...) but its input is a single number",
+            argument=0,
+        ),
+        Misfit(
+            {"weight": (1.0, 2.0)},
+            (Spec((4, 3)), Spec((4,), "int")),
+            "weight has 2 numbers but the input (4, 3) has 3 classes",
+            field="weight",
+        ),
+        Misfit(
+            {},
+            (Spec((4, 3)), Spec((4, 1), "int")),
+            "CrossEntropyLoss takes class indices (4,) int or class probabilities (4, 3) for an input (4, 3), "
+            "but its target is (4, 1) int",
+            argument=1,
+        ),
+        Misfit(
+            {},
+            (Spec((4, 3)), Spec((4,))),
+            "CrossEntropyLoss takes class indices as integers but its target holds floats; "
+            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            argument=1,
+        ),
+        Misfit(
+            {},
+            (Spec((3,)), Spec((), "bool")),
+            "CrossEntropyLoss takes class indices as integers but its target holds bools; "
+            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            argument=1,
+        ),
+    ),
+    bad_targets=(
+        BadTarget(
+            {},
+            Spec((2, 3)),
+            (0, IGNORED, 3, 7),
+            "the class 3 does not exist: the model's output has 3, 0 to 2",
+            row=2,
+        ),
+        BadTarget(
+            {"ignore_index": 9},
+            Spec((2, 3, 2)),
+            ((0, 9), (1, 2), (2, -1)),
+            "the class -1 does not exist: the model's output has 3, 0 to 2",
+            row=2,
+        ),
+    ),
+)
+
+SUBJECTS = (MSE, CROSS_ENTROPY)

@@ -1,0 +1,33 @@
+"""Every table, by family: a new family's module is named here, and nowhere else."""
+
+from collections.abc import Callable
+
+import pytest
+from _pytest.mark import ParameterSet
+
+from components.cases import activations, dropout, layers, losses, metrics, operations, optimizers
+from components.cases.case import Case, Subject
+from declnet.core.component import Component
+
+FAMILIES: dict[str, tuple[Subject, ...]] = {
+    module.__name__.rpartition(".")[2]: module.SUBJECTS
+    for module in (layers, activations, dropout, operations, losses, optimizers, metrics)
+}
+SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)
+
+
+def of(base: type[Component]) -> list[ParameterSet]:
+    """Parameters `subject` for the components of this kind."""
+    return [pytest.param(subject, id=subject.name) for subject in SUBJECTS if issubclass(subject.cls, base)]
+
+
+def examples(
+    base: type[Component], keep: Callable[[Subject, Case], object] = lambda *_: True
+) -> list[ParameterSet]:
+    """Parameters `subject, case` for the cases of the components of this kind that `keep` keeps."""
+    return [
+        pytest.param(subject, case, id=f"{subject}{case}")
+        for subject in SUBJECTS
+        for case in subject.cases
+        if issubclass(subject.cls, base) and not case.deviates and keep(subject, case)
+    ]

@@ -1,0 +1,110 @@
+"""Runs a case with PyTorch; `harness` runs it with declnet, and gives the same names."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import torch
+
+from components.cases.case import STEPS
+from components.harness import Material, Results
+from declnet.core.component import Component, Module
+from declnet.core.optimizer import Optimizer
+from declnet.core.spec import DType
+from declnet.testing import spec_of
+
+torch.set_num_threads(1)
+
+REFERENCES: dict[str, Callable[[Component], Callable[..., torch.Tensor]]] = {
+    "accuracy": lambda _: lambda output, target: (output.argmax(dim=1) == target).double().mean(),
+}
+"""What components compute that are no class of PyTorch's with the same name and arguments."""
+
+TENSORS = ("weight", "pos_weight")
+"""Arguments that are numbers in a config and tensors in PyTorch, whose losses keep them as buffers."""
+
+
+def counterpart(component: type[Component]) -> Callable[..., Any]:
+    """The PyTorch class that a component names as its own."""
+    if component.pytorch is None:
+        raise LookupError(f"{component.__name__} names no PyTorch class, and REFERENCES has nothing for it")
+    found: Callable[..., Any] = attrgetter(component.pytorch.removeprefix("torch."))(torch)
+    return found
+
+
+def arguments(component: Component) -> dict[str, object]:
+    """A component's arguments as PyTorch takes them."""
+    given = {name: getattr(component, name) for name in type(component).model_fields if name != "type"}
+    tensors = {
+        name: torch.tensor(given[name], dtype=torch.float64) for name in TENSORS if given.get(name) is not None
+    }
+    return given | tensors
+
+
+EXPECTED_WARNINGS = ("Implicit dimension choice", "Initializing zero-element tensors")
+"""What PyTorch warns of where a case means just that."""
+
+
+def measure(component: Component, material: Material, dtype: DType, *, training: bool = True) -> Results:
+    """Run a component's counterpart on its material."""
+    material = material.cast(dtype)
+    with warnings.catch_warnings():
+        for message in EXPECTED_WARNINGS:
+            warnings.filterwarnings("ignore", message)
+        if isinstance(component, Optimizer):
+            return _optimize(component, *map(torch.from_numpy, material.inputs))
+        if component.type in REFERENCES:
+            return _call(REFERENCES[component.type](component), material, training)
+        assert isinstance(component, Module)
+        return _call(_module(component, material, dtype, training), material, training)
+
+
+def _module(component: Module, material: Material, dtype: DType, training: bool) -> torch.nn.Module:
+    """The counterpart of a module, in the material's state: both name it alike."""
+    given = arguments(component.complete(*map(spec_of, material.inputs)))
+    module: torch.nn.Module = counterpart(type(component))(**given)
+    module.to(getattr(torch, dtype)).train(training)
+    state = {name: torch.from_numpy(array) for name, array in material.state.items()}
+    missing, unexpected = module.load_state_dict(state, strict=False)
+    assert not unexpected
+    assert all(isinstance(given.get(name), torch.Tensor) for name in missing)
+    return module
+
+
+def _call(function: Callable[..., torch.Tensor], material: Material, training: bool) -> Results:
+    """Forward, and in training backward where the output has a gradient."""
+    inputs = [torch.from_numpy(array) for array in material.inputs]
+    if training:
+        inputs = [array.requires_grad_(array.is_floating_point()) for array in inputs]
+    output = function(*inputs)
+    results: dict[str, torch.Tensor | None] = {"output": output}
+    named = dict(function.named_parameters()) if isinstance(function, torch.nn.Module) else {}
+    if training and output.requires_grad and material.grad_output is not None:
+        leaves = {f"grad_inputs.{index}": array for index, array in enumerate(inputs)}
+        leaves |= {f"grads.{name}": parameter for name, parameter in named.items()}
+        torch.autograd.backward(output, torch.from_numpy(material.grad_output))
+        results |= {name: leaf.grad for name, leaf in leaves.items()}
+    if isinstance(function, torch.nn.Module):
+        results |= {f"buffers.{n}": array for n, array in function.named_buffers() if n in material.state}
+    return {name: array.detach().numpy().copy() for name, array in results.items() if array is not None}
+
+
+def _optimize(component: Optimizer, param: torch.Tensor, gradients: torch.Tensor) -> Results:
+    """A step for each gradient, the later half of them at half the learning rate."""
+    param = param.requires_grad_()
+    optimizer = counterpart(type(component))([param], **arguments(component))
+    trace = []
+    for step, gradient in enumerate(gradients, 1):
+        if step == STEPS // 2 + 1:
+            optimizer.param_groups[0]["lr"] /= 2
+        param.grad = gradient.clone()
+        optimizer.step()
+        trace.append(param.detach().numpy().copy())
+    state = sorted((name, array) for name, array in optimizer.state[param].items() if name != "step")
+    return {"params": np.stack(trace)} | {
+        f"state.{name}": array.numpy() for name, array in state if array is not None
+    }

@@ -1,0 +1,192 @@
+"""What holds for every component: its gradients, its contract with a plan, its arguments, its refusals."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from components.cases.case import Bad, BadTarget, Case, Misfit, Subject
+from components.cases.tables import SUBJECTS, examples, of
+from components.harness import DTYPES, Bound, assert_equal, material, measure, specs_of
+from declnet import testing
+from declnet.config.dump import dump
+from declnet.config.plain import plain
+from declnet.config.yaml import loads
+from declnet.core.component import Component, Loss, Module
+from declnet.core.metric import Metric
+from declnet.core.registry import Registry, family, losses, metrics, modules, optimizers
+from declnet.core.spec import numpy_dtype
+from declnet.core.wrapper import Wrapper
+from declnet.errors import RowError, ShapeError
+
+
+def has_step(subject: Subject, case: Case) -> bool:
+    """Whether a plan makes a step for it, with a backward."""
+    return subject.module(case).alias(training=True) != "reshape"
+
+
+def test_every_component_has_cases() -> None:
+    registries: tuple[Registry[Any], ...] = (modules, losses, optimizers, metrics)
+    registered = {
+        name
+        for registry in registries
+        for name, cls in registry.load().items()
+        if family(cls) != "plug-in" and not issubclass(cls, Wrapper)
+    }
+    assert {subject.name for subject in SUBJECTS if subject.cases} == registered
+    assert len(SUBJECTS) == len(registered)
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Module, lambda _, case: not case.rough))
+def test_gradients(subject: Subject, case: Case) -> None:
+    numbers = material(subject, case)
+    if numbers.grad_output is not None:
+        testing.check_gradients(subject.module(case), numbers.inputs, state=numbers.state)
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Component))
+def test_output(subject: Subject, case: Case) -> None:
+    """The same bits each time, in either mode, and of a module what it infers."""
+    component, numbers, specs = subject(case.arguments), material(subject, case), specs_of(case)
+    for dtype, training in product(DTYPES, (True, False)):
+        first, second = (measure(component, numbers, dtype, training=training) for _ in range(2))
+        assert_equal(first, second)
+        if isinstance(component, Module):
+            spec = component.infer(*specs)
+            assert component.complete(*specs).infer(*specs) == spec
+            output = first["output"]
+            assert (output.shape, output.dtype) == (spec.shape, numpy_dtype(spec.kind, dtype))
+            assert training or {name.partition(".")[0] for name in first} <= {"output", "buffers"}
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Module))
+def test_shared_memory(subject: Subject, case: Case) -> None:
+    """In place where that is allowed, and with all memory lost that is not declared to be kept."""
+    module, numbers = subject.module(case), material(subject, case)
+    for dtype in DTYPES:
+        assert_equal(measure(module, numbers, dtype, shared=True), measure(module, numbers, dtype))
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Module, has_step))
+def test_a_step_again(subject: Subject, case: Case) -> None:
+    """A plan binds once and runs often: nothing is left over, and what was only lent is as it was."""
+    module, numbers = subject.module(case), material(subject, case)
+    for dtype in DTYPES:
+        expected = measure(module, numbers, dtype)
+        bound = Bound(module, numbers, dtype, wanted=expected)
+        assert_equal(bound.run(), expected)
+        if not case.random:
+            assert_equal(bound.run(), expected)
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Module, has_step))
+def test_gradients_on_their_own(subject: Subject, case: Case) -> None:
+    """A frozen parameter and an input that nobody differentiates have no place for a gradient."""
+    module, numbers = subject.module(case), material(subject, case)
+    expected = measure(module, numbers, "float64")
+    for name in (key for key in expected if key.startswith(("grad_inputs.", "grads."))):
+        found = Bound(module, numbers, "float64", wanted={name}).run()
+        assert name in found
+        assert_equal(found, {key: expected[key] for key in found})
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Module))
+def test_flops(subject: Subject, case: Case) -> None:
+    """A whole number, above 0 just where there is something to compute."""
+    specs = specs_of(case)
+    flops = subject.module(case).flops(*specs)
+    assert isinstance(flops, int)
+    assert (flops > 0) == (has_step(subject, case) and specs[0].size > 0)
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Component))
+def test_config_round_trip(subject: Subject, case: Case) -> None:
+    """Written out as a config, with every default, and read back: the same component."""
+    component = subject(case.arguments)
+    complete = component.complete(*specs_of(case)) if isinstance(component, Module) else component
+    for written in (component, complete):
+        data = plain(written, Path())
+        assert isinstance(data, dict)
+        assert list(data) == ["type", *(name for name in subject.cls.model_fields if name != "type")]
+        assert subject(loads(dump(data), "config").data) == written
+
+
+@pytest.mark.parametrize("subject", of(Component))
+def test_arguments_are_closed(subject: Subject) -> None:
+    """No argument takes anything at all, no other is taken, and none can be changed afterwards."""
+    good = subject.cases[0].arguments
+    for name in (*subject.cls.model_fields, "nonsense"):
+        with pytest.raises(ValidationError) as caught:
+            subject({**good, name: object()})
+        assert {error["loc"][0] for error in caught.value.errors()} == {name}
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(subject(good), name, None)
+
+
+@pytest.mark.parametrize(
+    ("subject", "bad"),
+    [pytest.param(subject, bad, id=f"{subject}({bad.arguments})") for subject in SUBJECTS for bad in subject.bad],
+)
+def test_bad_arguments(subject: Subject, bad: Bad) -> None:
+    with pytest.raises(ValidationError) as caught:
+        subject(bad.arguments)
+    assert [(error["type"], error["loc"]) for error in caught.value.errors()] == [(bad.type, bad.where)]
+    if bad.message:
+        assert caught.value.errors()[0]["msg"] == bad.message
+
+
+@pytest.mark.parametrize(
+    ("subject", "misfit"),
+    [
+        pytest.param(subject, misfit, id=f"{subject}({misfit.arguments}) {' '.join(map(str, misfit.inputs))}")
+        for subject in SUBJECTS
+        for misfit in subject.misfits
+    ],
+)
+def test_misfits(subject: Subject, misfit: Misfit) -> None:
+    component = subject(misfit.arguments)
+    assert isinstance(component, Module | Metric)
+    with pytest.raises(ShapeError) as caught:
+        (component.infer if isinstance(component, Module) else component.check)(*misfit.inputs)
+    error = caught.value
+    assert (error.message, error.field, error.argument) == (misfit.message, misfit.field, misfit.argument)
+    assert misfit.field is None or misfit.field in subject.cls.model_fields
+
+
+@pytest.mark.parametrize(
+    ("subject", "bad"),
+    [pytest.param(s, bad, id=f"{s}({bad.arguments}) {bad.target}") for s in SUBJECTS for bad in s.bad_targets],
+)
+def test_bad_targets(subject: Subject, bad: BadTarget) -> None:
+    loss = subject(bad.arguments)
+    assert isinstance(loss, Loss)
+    with pytest.raises(RowError) as caught:
+        loss.check_target(bad.input, np.array(bad.target))
+    assert (caught.value.message, caught.value.row) == (bad.message, bad.row)
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Loss, lambda _, case: len(case.inputs[0].shape) > 0))
+def test_targets_of_cases_are_fine(subject: Subject, case: Case) -> None:
+    loss, target = subject(case.arguments), material(subject, case).inputs[1]
+    assert isinstance(loss, Loss)
+    loss.check_target(specs_of(case)[0], np.atleast_1d(target))
+
+
+@pytest.mark.parametrize(("subject", "case"), examples(Metric))
+def test_metric_of_pieces(subject: Subject, case: Case) -> None:
+    """A figure of the whole split, however it is cut; the arrays are only lent."""
+    metric, inputs = subject(case.arguments), material(subject, case).inputs
+    assert isinstance(metric, Metric)
+    metric.check(*specs_of(case))
+    meter = metric.meter()
+    for rows in (slice(0, 1), slice(1, 3), slice(3, None)):
+        lent = [array[rows].copy() for array in inputs]
+        meter.update(*lent)
+        for array in lent:
+            array[...] = 0
+    assert meter.result() == measure(metric, material(subject, case), "float64")["output"]

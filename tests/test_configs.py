@@ -1,0 +1,55 @@
+"""Every example runs: the files in configs/ and the configs in the README."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from declnet.config.yaml import loads
+from declnet.runner.events import Finished
+from declnet.runner.experiment import load
+from declnet.runner.figures import figures
+from declnet.runner.train import train
+
+CHECKOUT = Path(__file__).parent.parent
+CONFIGS = sorted((CHECKOUT / "configs").rglob("*.yaml"))
+README = CHECKOUT / "README.md"
+BLOCKS = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.S) if README.exists() else []
+SHORT = ["loop.epochs=2"]
+
+
+def test_there_are_examples() -> None:
+    assert CONFIGS
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_config_is_valid_and_trains(folder: Path, path: Path) -> None:
+    assert figures(load(path)).parameters > 0
+    *_, last = train(load(path, SHORT), folder / "run")
+    assert isinstance(last, Finished)
+    assert load(folder / "run" / "config.yaml").config == load(path, SHORT).config
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_config_says_what_it_is_and_how_to_run_it(path: Path) -> None:
+    first, *rest = path.read_text(encoding="utf-8").splitlines()
+    assert re.match(r"# [A-Z].*", first)
+    assert any(f"declnet train {path.relative_to(CHECKOUT)}" in line for line in rest[:5])
+
+
+@pytest.mark.skipif(not README.exists(), reason="there is no README yet")
+def test_the_readme_shows_a_whole_config() -> None:
+    assert any("model:" in block and "data:" in block for block in BLOCKS)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_a_config_in_the_readme(folder: Path, number: int) -> None:
+    text = BLOCKS[number]
+    data = loads(text, f"README.md, block {number + 1}").data
+    if not {"data", "model", "loss", "optimizer"} <= data.keys():
+        pytest.skip("a part of a config")
+    Path("readme.yaml").write_text(text, encoding="utf-8")
+    *_, last = train(load("readme.yaml", SHORT), Path("run"))
+    assert isinstance(last, Finished)
