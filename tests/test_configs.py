@@ -53,3 +53,12 @@ def test_a_config_in_the_readme(folder: Path, number: int) -> None:
     Path("readme.yaml").write_text(text, encoding="utf-8")
     *_, last = train(load("readme.yaml", SHORT), Path("run"))
     assert isinstance(last, Finished)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_main_job_reaches_its_accuracy(folder: Path, seed: int) -> None:
+    *_, last = train(load(CHECKOUT / "configs" / "digits_mlp.yaml", [f"seed={seed}"]), folder / "run")
+    assert isinstance(last, Finished)
+    test = last.summary["test"]
+    assert isinstance(test, dict)
+    assert test["accuracy"] >= 0.96

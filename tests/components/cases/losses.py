@@ -73,7 +73,7 @@ MSE = Subject(
         Misfit(
             {},
             (Spec((4,)), Spec((4,), "int")),
-            "MSELoss takes floating-point numbers but its input holds ints",
+            "MSELoss takes floating-point numbers but its target holds ints",
             argument=1,
         ),
         Misfit(
@@ -112,6 +112,7 @@ def with_ignored_rows() -> Iterator[Case]:
     for reduction, smoothing in product(REDUCTIONS, (0.0, 0.1)):
         arguments = {"weight": WEIGHT, "reduction": reduction, "label_smoothing": smoothing}
         yield Case(arguments, indices((4, CLASSES), IGNORED, 1, IGNORED), "some ignored")
+        yield Case(arguments, indices((3, CLASSES), 0, IGNORED, IGNORED), "ignored after class 0 of row 0")
         yield Case(arguments | {"ignore_index": 1}, indices((2, CLASSES, 2), 1, 2, 1), "some ignored")
         yield Case(
             arguments,
