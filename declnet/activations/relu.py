@@ -15,7 +15,7 @@ from declnet.core.spec import Spec
 @modules.register
 @final
 class ReLU(Module):
-    """Rectifier: output = max(0, input). The gradient at 0 is 0.
+    """Rectifier: output = max(0, input). The gradient at 0 is 0; at NaN it is the output's or 0, by its sign bit.
 
     Shape:
         input: (*), any shape. output: the same.

@@ -71,7 +71,7 @@ class LogSoftmax(Module):
         x, y = site.input.reshape(exp.shape), site.output.reshape(exp.shape)
 
         def forward() -> None:
-            np.maximum.reduce(x, axis=1, keepdims=True, out=row)
+            np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
             np.subtract(x, row, out=y)
             np.exp(y, out=exp)
             np.add.reduce(exp, axis=1, keepdims=True, out=row)

@@ -50,6 +50,7 @@ class ClassTargets:
         row = (rows, 1, inner)
         return {
             "kept": Scratch(row, "bool", saved=training),
+            "ignored": Scratch(row, "bool"),
             "weight": Scratch(row, saved=training),
             "index": Scratch(row, "int", saved=training),
             "row": Scratch(row),
@@ -62,12 +63,24 @@ class ClassTargets:
         self.kept, self.weight, self.index, self.row = (
             site.scratch[name] for name in ("kept", "weight", "index", "row")
         )
+        self.ignored = site.scratch["ignored"]
         self.total = np.empty((), x.dtype)
         self.class_weight = np.ones(classes, x.dtype) if class_weight is None else np.array(class_weight, x.dtype)
         self._target = target.reshape(rows, 1, inner)
         self._weighted = class_weight is not None
         self._ignored, self._stride = np.array(ignore_index), np.array(inner)
         self._first = np.arange(rows).reshape(-1, 1, 1) * (classes * inner) + np.arange(inner)
+
+    def leave_out(self, each: Array) -> None:
+        """Zero the losses of ignored targets, whatever the logits there are."""
+        np.logical_not(self.kept, out=self.ignored)
+        np.copyto(each, 0, where=self.ignored)
+
+    def spread(self, factor: Array) -> Array:
+        """The factor for each target: 0 where ignored, also where the factor is infinite because all are."""
+        self.row.fill(0)
+        np.copyto(self.row, factor, where=self.kept)
+        return self.row
 
     def read(self) -> None:
         """Take the indices of the batch that is there now."""

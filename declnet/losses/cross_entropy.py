@@ -62,6 +62,10 @@ class CrossEntropyLoss(Loss):
                 "CrossEntropyLoss takes logits (N, C, ...) but its input is a single number", argument=0
             )
         _, classes, _ = class_dims(input.shape)
+        if classes == 0:
+            raise ShapeError(
+                f"CrossEntropyLoss takes at least one class but its input {input} has none", argument=0
+            )
         if self.weight is not None and len(self.weight) != classes:
             raise ShapeError(
                 f"weight has {len(self.weight)} numbers but the input {input} has {classes} classes",
@@ -69,6 +73,12 @@ class CrossEntropyLoss(Loss):
             )
         indices = Spec(index_shape(input.shape), "int")
         if target.kind == "float" and target.shape == input.shape:
+            if self.ignore_index >= 0:
+                raise ShapeError(
+                    "ignore_index is for class indices but the target holds class probabilities",
+                    field="ignore_index",
+                    argument=1,
+                )
             return reduced(self.reduction, indices.shape)
         if target.shape != indices.shape:
             raise ShapeError(
@@ -135,6 +145,7 @@ class CrossEntropyLoss(Loss):
             np.log(total, out=each)
             np.subtract(each, row, out=each)
             np.multiply(each, weight, out=each)
+            targets.leave_out(each)
             reducer.forward()
 
         if site.grad_output is None or site.grad_inputs[0] is None:
@@ -144,7 +155,7 @@ class CrossEntropyLoss(Loss):
 
         def backward() -> None:
             reducer.backward()
-            np.multiply(weight, reducer.factor, out=weight)
+            np.multiply(weight, targets.spread(reducer.factor), out=weight)
             np.divide(weight, total, out=row)
             np.multiply(exp, row, out=grad_x)
             np.take(grad_flat, index, out=row, mode="clip")
@@ -174,6 +185,8 @@ class CrossEntropyLoss(Loss):
             np.multiply(share, log_softmax, out=product)
             np.add.reduce(product, axis=1, keepdims=True, out=reducer.each)
             np.negative(reducer.each, out=reducer.each)
+            if targets is not None:
+                targets.leave_out(reducer.each)
             reducer.forward()
 
         if site.grad_output is None:
@@ -189,7 +202,8 @@ class CrossEntropyLoss(Loss):
                 np.divide(largest, total, out=largest)
                 np.multiply(exp, largest, out=grad_x)
                 np.subtract(grad_x, share, out=grad_x)
-                np.multiply(grad_x, reducer.factor, out=grad_x)
+                factor = reducer.factor if targets is None else targets.spread(reducer.factor)
+                np.multiply(grad_x, factor, out=grad_x)
             if grad_target is not None:
                 np.multiply(log_softmax, pull, out=grad_target)
                 np.multiply(grad_target, reducer.factor, out=grad_target)

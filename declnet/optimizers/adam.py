@@ -57,9 +57,14 @@ class _AdamFormula(Optimizer, ABC):
                     else:
                         np.multiply(param, decay, out=work)
                         np.add(grad, work, out=grad)
+                # torch.lerp's two forms: each exact at its own end
                 np.subtract(grad, exp_avg, out=work)
-                np.multiply(work, new1, out=work)
-                np.add(exp_avg, work, out=exp_avg)
+                if beta1 > 0.5:
+                    np.multiply(work, new1, out=work)
+                    np.add(exp_avg, work, out=exp_avg)
+                else:
+                    np.multiply(work, scalar(beta1), out=work)
+                    np.subtract(grad, work, out=exp_avg)
                 np.multiply(grad, grad, out=work)
                 np.multiply(work, new2, out=work)
                 np.multiply(exp_avg_sq, keep2, out=exp_avg_sq)

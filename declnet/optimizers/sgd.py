@@ -38,7 +38,7 @@ class SGD(Optimizer):
     """
 
     pytorch = "torch.optim.SGD"
-    refused: ClassVar[dict[str, str]] = BACKEND
+    refused: ClassVar[dict[str, str]] = {name: why for name, why in BACKEND.items() if name != "capturable"}
 
     type: Literal["SGD"] = "SGD"
     lr: NonNegative = 1e-3

@@ -100,7 +100,7 @@ def run(
         upstream = np.array(np.broadcast_to(grad_output, spec.shape), dtype)
     alias = module.alias(training=training)
     if alias == "reshape":
-        back = [] if upstream is None else [upstream.reshape(arrays[0].shape)]
+        back = [] if upstream is None or specs[0].kind != "float" else [upstream.reshape(arrays[0].shape)]
         return Run(arrays[0].reshape(spec.shape).copy(), params, buffers, [*back])
     site = Site(
         inputs=tuple(arrays),

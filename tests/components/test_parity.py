@@ -40,20 +40,9 @@ def test_numbers(subject: Subject, data: st.DataObject) -> None:
                 assert_close(actual, expected, dtype, case)
 
 
-DEVIATIONS = {"SGD": "names `capturable` among PyTorch's arguments, which its SGD has not"}
-
-
 @pytest.mark.parametrize(
     "cls",
-    [
-        pytest.param(
-            subject.cls,
-            id=subject.name,
-            marks=[pytest.mark.xfail(reason=DEVIATIONS[subject.name])] if subject.name in DEVIATIONS else [],
-        )
-        for subject in SUBJECTS
-        if subject.cls.pytorch is not None
-    ],
+    [pytest.param(subject.cls, id=subject.name) for subject in SUBJECTS if subject.cls.pytorch is not None],
 )
 def test_arguments(cls: type[Component]) -> None:
     """The same names and defaults, in the same order; what is left out has its reason."""

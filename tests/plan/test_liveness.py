@@ -221,8 +221,12 @@ def in_place(layout: Layout) -> list[str]:
 def test_not_in_place_where_the_output_is_larger(training: bool) -> None:
     net = Net(x=Spec((50, 4)), z=Spec((50, 4)))
     columns, matrix = net.call(Linear(out_features=1), net["x"]), net.call(linear(), net["x"])
-    net.term(Distance(), net.call(Spread(), columns, matrix), net["z"])
+    spread = net.call(Spread(), columns, matrix)
+    net.term(Distance(), spread, net["z"])
     simulate(net.graph, training=training)
+    offsets = lay_out(net.graph, training=training, dtype="float64").offsets
+    for kind in ("value", "grad") if training else ("value",):
+        assert offsets[kind, columns] != offsets[kind, spread]
 
 
 @pytest.mark.parametrize(

@@ -417,8 +417,14 @@ def test_mistakes_in_the_loss(terms: list[Term], targets: dict[str, Spec], expec
     assert [call.name for call in graph.calls][:1] == ["0"]
 
 
-def test_the_first_component_says_which_of_several_fields_it_reads() -> None:
-    assert problems(traced([linear(2)], inputs=XZ)) != []
+@pytest.mark.parametrize("first", [linear(2), [linear(2)], (linear(2), {"name": "a"})])
+def test_the_first_component_says_which_of_several_fields_it_reads(first: Entry) -> None:
+    """What follows is unknown, but for what names its inputs."""
+    graph = traced([first, ReLU(), (linear(2, in_features=3), {"inputs": ("z",)})], inputs=XZ)
+    assert problems(graph) == [
+        ("model[0]", "the data have several inputs (x, z): say with 'inputs' which this component reads"),
+        ("model[2].in_features", "Linear takes 3 features but its input has 4 (from data.inputs.z)"),
+    ]
 
 
 def test_a_loss_reads_values_by_name() -> None:
@@ -427,7 +433,8 @@ def test_a_loss_reads_values_by_name() -> None:
 
 
 def test_a_component_is_not_called_as_a_target() -> None:
-    assert [path for path, _ in problems(traced([(linear(2), {"name": "y"})]))] == ["model[0].name"]
+    graph = traced([(linear(2), {"name": "y"}), [(ReLU(), {"name": "y"})]])
+    assert problems(graph) == [("model[0].name", "'y' is already the name of a target; choose another")]
 
 
 def test_one_mistake_is_not_two() -> None:

@@ -8,8 +8,6 @@ from components.cases.case import SEEDS, SPECIALS, Bad, Case, Misfit, Normal, Su
 from declnet.core.numerics import BLOCK
 from declnet.core.spec import Spec
 
-NEGATIVE_NAN = -nan  # what inf - inf is on x86: its sign bit is set
-
 RELU = Subject(
     "ReLU",
     cases=(
@@ -20,13 +18,6 @@ RELU = Subject(
         Case({}, (Normal((0, 3)),), "no rows"),
         Case({}, (Normal((19,), put=(0.0, -0.0) * 9),), "zeros", rough="a kink at 0"),
         Case({}, (Normal((8,), put=(inf, -inf, nan, 1e-310, -1e-310)),), "infinities, NaN", rough="infinities"),
-        Case(
-            {},
-            (Normal((3,), put=(NEGATIVE_NAN,)),),
-            "NaN with its sign bit set",
-            rough="NaN",
-            deviates="the gradient of a NaN whose sign bit is set is 0; PyTorch lets it through",
-        ),
     ),
     strategy=drawn(
         {},
@@ -76,12 +67,7 @@ LOG_SOFTMAX = Subject(
         Case({"dim": 0}, (Normal((3,), put=(-inf, 0.0)),), "-inf", rough="infinities"),
         Case({"dim": 1}, (Normal((2, 2), put=(-inf, -inf, inf)),), "nothing but -inf; inf", rough="infinities"),
         Case({"dim": 1}, (Normal((0, 3)),), "no rows"),
-        Case(
-            {"dim": 1},
-            (Normal((3, 0)),),
-            "nothing along the dimension",
-            deviates="ValueError from np.maximum.reduce; PyTorch gives the empty array",
-        ),
+        Case({"dim": 1}, (Normal((3, 0)),), "nothing along the dimension"),
     ),
     strategy=log_softmax(),
     bad=(

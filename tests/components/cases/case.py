@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
+from hypothesis.vendor.pretty import RepresentationPrinter
 
 from declnet.core.component import Component, Module
 from declnet.core.initializers import Initializer
@@ -176,6 +177,10 @@ class Subject:
 
     def __repr__(self) -> str:
         return self.name
+
+    def _repr_pretty_(self, printer: RepresentationPrinter, cycle: bool) -> None:
+        """Hypothesis would print the fields, all of them."""
+        printer.text(self.name)
 
     @property
     def cls(self) -> type[Component]:

@@ -119,7 +119,7 @@ def adam_combinations(flags: tuple[str, ...]) -> Iterator[Mapping[str, object]]:
 
 def adam(*flags: str) -> st.SearchStrategy[dict[str, object]]:
     """Settings of Adam, with these flags."""
-    beta1 = st.sampled_from((0.9, 0.999)) | st.floats(0.5, 0.9999)  # below: see the case that deviates
+    beta1 = st.sampled_from((0.9, 0.999)) | st.floats(0, 0.9999)
     beta2 = st.sampled_from((0.0, 0.9, 0.999)) | st.floats(0, 0.9999)
     numbers = {
         "lr": LR,
@@ -145,7 +145,6 @@ def adam_subject(type: str, *flags: str) -> Subject:
                 (PARAMETER, Normal((STEPS, 7), 1e4)),
                 "a gradient far below the one before",
                 seed=9,
-                deviates="float32 exp_avg is off by 3e-6: PyTorch's lerp takes its other form where beta1 < 0.5",
             ),
             Case({"lr": 0.1}, (PARAMETER, Normal((STEPS, 7), 1e-12)), "gradients below eps"),
             Case({"lr": 0.1}, (PARAMETER, Normal((STEPS, 7), 1e12)), "huge gradients"),
