@@ -94,6 +94,8 @@ class Site:
     `grad_output` is None where there is no backward (in evaluation, and before the first trained parameter),
     `grad_inputs[i]` where nobody needs that gradient, `grads[name]` where the parameter is frozen.
     Gradients are written, not accumulated: the plan adds where a value or a weight is used more than once.
+    Where `alias` allows the output to lie over the first input, `grad_inputs[0]` may lie over `grad_output`:
+    write it last.
     """
 
     inputs: tuple[Array, ...]

@@ -6,6 +6,7 @@ there from -1 on, and the loss is read at F.
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -72,12 +73,13 @@ def pack(blocks: list[Block]) -> int:
     total = 0
     for block in sorted(blocks, key=lambda b: -b.nbytes):
         low = 0
-        for other in sorted((p for p in placed if p.overlaps(block)), key=lambda p: p.offset):
+        for other in placed:  # in the order of their offsets
             if other.offset >= low + block.nbytes:
                 break
-            low = max(low, other.offset + other.nbytes)
+            if other.offset + other.nbytes > low and other.overlaps(block):
+                low = other.offset + other.nbytes
         block.offset = low
-        placed.append(block)
+        insort(placed, block, key=lambda p: p.offset)
         total = max(total, low + block.nbytes)
     return total
 
@@ -104,12 +106,16 @@ class _Lifetimes:
         """When call `index` runs backward."""
         return 2 * len(self.calls) - index
 
+    def saves(self, call: Call) -> tuple[str, ...]:
+        """What a call's backward reads; nothing where it has none."""
+        return call.component.saves if call.output in self.wanted else ()
+
     def alias(self, call: Call) -> Alias:
         """How a call's output relates to its input, where the first input allows it to be written over."""
         alias = self._alias(call)
         if alias != "in_place":
             return alias
-        saved = self.training and arity(type(call.component)).names[0] in call.component.saves
+        saved = arity(type(call.component)).names[0] in self.saves(call)
         return "new" if saved or not self._free(call.inputs[0]) else "in_place"
 
     def _alias(self, call: Call) -> Alias:
@@ -126,7 +132,7 @@ class _Lifetimes:
         producer = self.calls[index].component
         if producer.alias(training=self.training) == "reshape":
             return self._free(self.calls[index].inputs[0])
-        return not (self.training and "output" in producer.saves)
+        return "output" not in self.saves(self.calls[index])
 
     def _kept(self) -> int | None:
         """The value that is read after the step: the output, in evaluation."""
@@ -156,7 +162,7 @@ class _Lifetimes:
             if alias != "new":
                 self._shared[key] = ("value", call.inputs[0])
             names = arity(type(call.component)).names
-            saves = call.component.saves if self.training else ()
+            saves = self.saves(call)
             for position, value in enumerate(call.inputs):
                 name = names[min(position, len(names) - 1)]
                 self._extend(("value", value), self.backward(index) if name in saves else index)
@@ -206,9 +212,9 @@ class _Lifetimes:
             for name, scratch in wanted.items():
                 key: Key = ("scratch", index, name)
                 self._span(key, Spec(scratch.shape, scratch.kind), index, index)
-                if self.training and scratch.saved:
+                if call.output in self.wanted and scratch.saved:
                     self._extend(key, self.backward(index))
-                elif self.training:
+                elif call.output in self.wanted:
                     self.spans[key].append((self.backward(index), self.backward(index)))
 
     def _span(self, key: Key, spec: Spec, start: int, end: int) -> None:

@@ -52,6 +52,10 @@ class _Binder:
         self.layout, self.store, self.rng = layout, store, rng
         self.graph = layout.graph
         self._memory = arena.memory
+        self._scratch: dict[int, list[str]] = {index: [] for index in range(len(layout.calls))}
+        for key in layout.specs:
+            if key[0] == "scratch":
+                self._scratch[int(key[1])].append(str(key[2]))
         self._scales = {value: np.array(scale, store.dtype) for value, scale in self.graph.terms}
 
     def array(self, key: Key) -> Array:
@@ -105,13 +109,12 @@ class _Binder:
                 grads[name], more = self._weight(index, call, name)
                 additions += more
         names = call.component.buffers(*self.graph.inputs_of(call))
-        scratch = [key for key in layout.specs if key[:2] == ("scratch", index)]
         site = Site(
             inputs=tuple(self.array(("value", value)) for value in call.inputs),
             output=self.array(("value", call.output)),
             params={name: self.store.params[join(call.owner, name)] for name in local},
             buffers={name: self.store.buffers[join(call.owner, name)] for name in names},
-            scratch={str(key[2]): self.array(key) for key in scratch},
+            scratch={name: self.array(("scratch", index, name)) for name in self._scratch[index]},
             training=layout.training,
             rng=self.rng,
             grad_output=self._upstream(call) if training else None,

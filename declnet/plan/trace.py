@@ -159,8 +159,9 @@ class _Tracer:
         takes = arity(type(module))
         if len(inputs) != len(takes.names) and not (takes.variadic and inputs):
             plural = "" if len(takes.names) == 1 else "s"
+            what = f"{len(takes.names)} input{plural} ({', '.join(takes.names)})"
             self.problem(
-                f"{type(module).__name__} takes {len(takes.names)} input{plural} ({', '.join(takes.names)}) "
+                f"{type(module).__name__} takes {'at least one input' if takes.variadic else what} "
                 f"but gets {len(inputs)}",
                 (*path, "inputs"),
             )
@@ -178,9 +179,9 @@ class _Tracer:
         owner = f"{prefix}[{index}]" if isinstance(module, Loss) else prefix
         self.graph.calls.append(Call(prefix, path, module, owner, values, index))
         for local, parameter in module.parameters(*specs).items():
-            self.graph.parameters[join(prefix, local)] = parameter
+            self.graph.parameters[join(owner, local)] = parameter
         for local, buffer in module.buffers(*specs).items():
-            self.graph.buffers[join(prefix, local)] = buffer
+            self.graph.buffers[join(owner, local)] = buffer
         return Value(index)
 
     def _infer(

@@ -48,6 +48,7 @@ class Optimization:
         self.settings = [optimizer for _ in store.slices]
         self._calls_closure = optimizer.calls_closure
         self._plan: Plan | None = None
+        self._loss: float | None = None
         self.groups = [self._group(optimizer, store, piece) for piece in store.slices]
         self._updates = [optimizer.bind(group, self._closure) for group in self.groups]
 
@@ -60,25 +61,30 @@ class Optimization:
         return Group(store.vector[piece], store.gradient[piece], state)
 
     def _closure(self) -> float:
+        """Run the plan on the batch in its buffers; the first time in a step also keep and check the loss."""
         if self._plan is None:
             raise AssertionError("the closure is run only within a step")
-        return self._plan.run()
+        loss = self._plan.run()
+        if self._loss is None:
+            if not math.isfinite(loss):
+                raise NonFiniteError(f"the loss is {loss}")
+            self._loss = loss
+        return loss
 
     def step(self, plan: Plan) -> float:
         """Compute the gradients of the batch in the plan's buffers, and change the parameters; the loss.
 
         NonFiniteError where the loss is not a finite number: the parameters are then still those before.
         """
-        self._plan = plan
+        self._plan, self._loss = plan, None
         if not self._calls_closure:
-            plan.run()
-        loss = float(plan.loss)
-        if not math.isfinite(loss):
-            raise NonFiniteError(f"the loss is {loss}")
+            self._closure()
         self.step_count += 1
         for update, settings in zip(self._updates, self.settings, strict=True):
             update(settings, self.step_count)
-        return loss
+        if self._loss is None:
+            raise AssertionError("an optimizer that calls the closure itself has not done so")
+        return self._loss
 
     def state_dict(self) -> dict[str, Array]:
         """The state by group and name."""
