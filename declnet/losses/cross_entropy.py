@@ -63,9 +63,7 @@ class CrossEntropyLoss(Loss):
             )
         _, classes, _ = class_dims(input.shape)
         if classes == 0:
-            raise ShapeError(
-                f"CrossEntropyLoss takes at least one class but its input {input} has none", argument=0
-            )
+            raise ShapeError(f"CrossEntropyLoss takes at least one class but its input is {input}", argument=0)
         if self.weight is not None and len(self.weight) != classes:
             raise ShapeError(
                 f"weight has {len(self.weight)} numbers but the input {input} has {classes} classes",
