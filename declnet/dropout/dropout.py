@@ -1,22 +1,42 @@
-"""Dropout."""
+"""Dropout, and Dropout1d, Dropout2d, Dropout3d, which drop whole channels."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, final
+from abc import ABC
+from typing import ClassVar, Literal, final
 
 import numpy as np
-from pydantic import Field
 
-from declnet.core.component import Alias, Module, Scratch, Site, Step
+from declnet.core.component import Scratch, Site, Step
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
+from declnet.dropout.noise import Noise, drawing
+from declnet.errors import ShapeError
 
-Probability = Annotated[float, Field(ge=0, le=1)]
+
+def bind(site: Site, p: float) -> Step:
+    """Multiply by a new mask, which is broadcast; backward by the same one."""
+    x, y, mask = site.input, site.output, site.scratch["mask"]
+    draw = drawing(mask, p, 1 / (1 - p) if p < 1 else 0, site.rng)
+
+    def forward() -> None:
+        draw()
+        np.multiply(x, mask, out=y)
+
+    grad_x = site.grad_input
+    if grad_x is None:
+        return Step(forward)
+    grad_y = site.upstream
+
+    def backward() -> None:
+        np.multiply(grad_y, mask, out=grad_x)
+
+    return Step(forward, backward)
 
 
 @modules.register
 @final
-class Dropout(Module):
+class Dropout(Noise):
     """Zeroes each element with probability p and scales the others by 1 / (1 - p); training only.
 
     In evaluation, and for p = 0, it is the identity and costs nothing. The gradient goes through the same
@@ -36,43 +56,124 @@ class Dropout(Module):
     """
 
     pytorch = "torch.nn.Dropout"
-    refused: ClassVar[dict[str, str]] = {"inplace": "the plan works in place wherever nobody needs the input"}
 
     type: Literal["Dropout"] = "Dropout"
-    p: Probability = 0.5
-
-    def infer(self, input: Spec) -> Spec:
-        """Any shape."""
-        self.require_float(input)
-        return input
-
-    def alias(self, *, training: bool) -> Alias:
-        """Nothing to do in evaluation; in training written over its input: backward reads only the mask."""
-        return "in_place" if training and self.p > 0 else "reshape"
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """The mask: 0 or 1 / (1 - p)."""
-        return {"mask": Scratch(input.shape, saved=True)} if training else {}
+        return {"mask": Scratch(input.shape, saved=training)}
 
     def bind(self, site: Site) -> Step:
-        """Multiply by a new mask; backward by the same one."""
-        x, y, mask, rng = site.input, site.output, site.scratch["mask"], site.rng
-        keep = np.array(1 - self.p, mask.dtype)
-        scale = np.array(1 / (1 - self.p) if self.p < 1 else 0, mask.dtype)
+        """A mask of elements."""
+        return bind(site, self.p)
 
-        def forward() -> None:
-            rng.random(out=mask, dtype=mask.dtype)
-            np.add(mask, keep, out=mask)  # in [1 - p, 2 - p): at least 1 with probability 1 - p
-            np.floor(mask, out=mask)
-            np.multiply(mask, scale, out=mask)
-            np.multiply(x, mask, out=y)
 
-        grad_x = site.grad_input
-        if grad_x is None:
-            return Step(forward)
-        grad_y = site.upstream
+class ChannelDropout(Noise, ABC):
+    """Drops whole channels."""
 
-        def backward() -> None:
-            np.multiply(grad_y, mask, out=grad_x)
+    takes: ClassVar[dict[int, tuple[str, int]]]
+    """The shapes it takes, by their number of dimensions, and how many of these come before the places."""
 
-        return Step(forward, backward)
+    def infer(self, input: Spec) -> Spec:
+        """One of the shapes it takes."""
+        self.require_float(input)
+        if input.ndim not in self.takes:
+            shapes = " or ".join(shape for shape, _ in self.takes.values())
+            raise ShapeError(
+                f"{type(self).__name__} takes {shapes} but its input is {input}; Dropout takes any shape",
+                argument=0,
+            )
+        return input
+
+    def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
+        """The mask: 0 or 1 / (1 - p) for each channel."""
+        _, leading = self.takes[input.ndim]
+        shape = (*input.shape[:leading], *(1,) * (input.ndim - leading))
+        return {"mask": Scratch(shape, saved=training)}
+
+    def bind(self, site: Site) -> Step:
+        """A mask of channels."""
+        return bind(site, self.p)
+
+
+@modules.register
+@final
+class Dropout1d(ChannelDropout):
+    """Zeroes each channel with probability p and scales the others by 1 / (1 - p); training only.
+
+    In evaluation, and for p = 0, it is the identity and costs nothing. Neighbours within a channel are alike
+    after a convolution, so to drop them one by one would change little.
+
+    Shape:
+        input: (N, C, L) or, without a batch, (C, L). output: the same.
+
+    Parameters:
+        p: probability of a channel to be zeroed, 0 to 1.
+
+    Raises:
+        ShapeError: the input is not floating point or not of these shapes.
+
+    Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout1d.html;
+        Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+    """
+
+    pytorch = "torch.nn.Dropout1d"
+    takes: ClassVar[dict[int, tuple[str, int]]] = {3: ("(N, C, L)", 2), 2: ("(C, L)", 1)}
+
+    type: Literal["Dropout1d"] = "Dropout1d"
+
+
+@modules.register
+@final
+class Dropout2d(ChannelDropout):
+    """Zeroes each channel with probability p and scales the others by 1 / (1 - p); training only.
+
+    In evaluation, and for p = 0, it is the identity and costs nothing. Neighbours within a channel are alike
+    after a convolution, so to drop them one by one would change little.
+
+    Shape:
+        input: (N, C, H, W) or (N, C, L): three dimensions are not an image without a batch. output: the same.
+
+    Parameters:
+        p: probability of a channel to be zeroed, 0 to 1.
+
+    Raises:
+        ShapeError: the input is not floating point or not of these shapes (others PyTorch warns of as
+            deprecated).
+
+    Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout2d.html;
+        Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+    """
+
+    pytorch = "torch.nn.Dropout2d"
+    takes: ClassVar[dict[int, tuple[str, int]]] = {4: ("(N, C, H, W)", 2), 3: ("(N, C, L)", 2)}
+
+    type: Literal["Dropout2d"] = "Dropout2d"
+
+
+@modules.register
+@final
+class Dropout3d(ChannelDropout):
+    """Zeroes each channel with probability p and scales the others by 1 / (1 - p); training only.
+
+    In evaluation, and for p = 0, it is the identity and costs nothing. Neighbours within a channel are alike
+    after a convolution, so to drop them one by one would change little.
+
+    Shape:
+        input: (N, C, D, H, W) or, without a batch, (C, D, H, W). output: the same.
+
+    Parameters:
+        p: probability of a channel to be zeroed, 0 to 1.
+
+    Raises:
+        ShapeError: the input is not floating point or not of these shapes (others PyTorch warns of as
+            deprecated).
+
+    Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout3d.html;
+        Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
+    """
+
+    pytorch = "torch.nn.Dropout3d"
+    takes: ClassVar[dict[int, tuple[str, int]]] = {5: ("(N, C, D, H, W)", 2), 4: ("(C, D, H, W)", 1)}
+
+    type: Literal["Dropout3d"] = "Dropout3d"

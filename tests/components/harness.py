@@ -175,7 +175,8 @@ class Bound:
             grad_inputs=tuple(self.gradients.get(f"grad_inputs.{index}") for index in range(len(specs))),
             grads={name: self.gradients.get(f"grads.{name}") for name in params},
         )
-        for array in (*self.site.inputs, self.site.upstream):
+        lent = (*self.site.inputs, self.site.grad_output)
+        for array in (item for item in lent if item is not None):
             array.flags.writeable = False
         self.step = module.bind(self.site)
 

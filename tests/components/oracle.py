@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import reduce
 from operator import attrgetter
 from typing import Any
 
@@ -20,6 +21,15 @@ from declnet.testing import spec_of
 torch.set_num_threads(1)
 
 REFERENCES: dict[str, Callable[[Component], Callable[..., torch.Tensor]]] = {
+    "Reshape": lambda c: lambda x: x.reshape(len(x), *torch.empty(1, *x.shape[1:]).reshape(1, *c.shape).shape[1:]),
+    "Permute": lambda c: lambda x: x.permute(c.dims).contiguous(),
+    "Add": lambda _: lambda *xs: reduce(torch.add, xs),
+    "Sub": lambda _: torch.sub,
+    "Mul": lambda _: lambda *xs: reduce(torch.mul, xs),
+    "MatMul": lambda _: torch.matmul,
+    "Concat": lambda c: lambda *xs: torch.cat(xs, c.dim),
+    "Mean": lambda c: lambda x: x.mean(c.dim, c.keepdim),
+    "Normalize": lambda c: lambda x: torch.nn.functional.normalize(x, c.p, c.dim, c.eps),
     "accuracy": lambda _: lambda output, target: (output.argmax(dim=1) == target).double().mean(),
 }
 """What components compute that are no class of PyTorch's with the same name and arguments."""
@@ -45,7 +55,11 @@ def arguments(component: Component) -> dict[str, object]:
     return given | tensors
 
 
-EXPECTED_WARNINGS = ("Implicit dimension choice", "Initializing zero-element tensors")
+EXPECTED_WARNINGS = (
+    "Implicit dimension choice",
+    "dropout2d: Received a 3D input",
+    "Initializing zero-element tensors",
+)
 """What PyTorch warns of where a case means just that."""
 
 

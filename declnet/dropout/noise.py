@@ -1,0 +1,45 @@
+"""What the dropouts share: the mask, and when there is nothing to do."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from declnet.core.component import Action, Alias, Module
+from declnet.core.numerics import blocks
+from declnet.core.spec import Array, Spec
+
+
+class Noise(Module, ABC):
+    """In evaluation, and for p = 0, the identity: the plan leaves it out."""
+
+    refused: ClassVar[dict[str, str]] = {"inplace": "the plan works in place wherever nobody needs the input"}
+
+    p: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    def infer(self, input: Spec) -> Spec:
+        """Any shape."""
+        self.require_float(input)
+        return input
+
+    def alias(self, *, training: bool) -> Alias:
+        """Nothing to do in evaluation; in training written over its input: backward reads only the mask."""
+        return "in_place" if training and self.p > 0 else "reshape"
+
+
+def drawing(mask: Array, p: float, kept: float, rng: np.random.Generator) -> Action:
+    """Draw the mask anew: 0 with probability p, else `kept`."""
+    keep, scale = (np.array(number, mask.dtype) for number in (1 - p, kept))
+    pieces = [piece for (piece,) in blocks(mask)]
+
+    def draw() -> None:
+        for piece in pieces:
+            rng.random(out=piece, dtype=mask.dtype)
+            np.add(piece, keep, out=piece)  # in [1 - p, 2 - p): at least 1 with probability 1 - p
+            np.floor(piece, out=piece)
+            np.multiply(piece, scale, out=piece)
+
+    return draw

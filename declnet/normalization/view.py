@@ -1,0 +1,88 @@
+"""How the kernel sees an input: which of its numbers share a mean, and which a weight."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from declnet.core.component import Parameter, Scratch
+from declnet.core.initializers import Constant
+from declnet.core.numerics import BLOCK
+
+SIZE: Final = 4 * BLOCK
+"""Elements worked on at a time: some twenty calls go over each block, and in smaller ones they would show."""
+
+Place = tuple[slice, slice]
+"""Some samples and some groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An input seen as (samples, groups, channels, places). Each channel has a weight and a bias; each group in
+    each sample has a mean and a variance, or, `across` samples, each group, which is then one channel. What is
+    not `centred` has no mean: its variance is the mean square.
+    """
+
+    samples: int
+    groups: int
+    channels: int
+    places: int
+    across: bool = False
+    centred: bool = True
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The input's shape, seen so."""
+        return self.samples, self.groups, self.channels, self.places
+
+    @property
+    def statistics(self) -> tuple[int, int, int, int]:
+        """The shape of mean and variance."""
+        return 1 if self.across else self.samples, self.groups, 1, 1
+
+    @property
+    def count(self) -> int:
+        """How many numbers share a mean."""
+        return self.channels * self.places * (self.samples if self.across else 1)
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Samples and groups worked on at a time: whole samples, or some groups of one. No gaps in memory."""
+        most = max(1, SIZE // max(1, self.channels * self.places))
+        return (1, most) if most < self.groups else (min(most // max(1, self.groups), self.samples), self.groups)
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts the samples are divided; an empty input has none."""
+        return -(-self.samples // self.block[0]) if math.prod(self.shape) else 0
+
+    def blocks(self) -> Iterator[tuple[int, Place]]:
+        """The blocks: which part of the samples they are of, and where."""
+        samples, groups = self.block
+        for part in range(self.parts):
+            n = slice(part * samples, min((part + 1) * samples, self.samples))
+            for g in range(0, self.groups, groups):
+                yield part, (n, slice(g, min(g + groups, self.groups)))
+
+    def scratch(self, *, training: bool) -> dict[str, Scratch]:
+        """Statistics, two of which backward reads, and room for one block."""
+        block = (*self.block, self.channels, self.places)
+        names = {
+            "mean": Scratch(self.statistics, saved=training),
+            "inverse": Scratch(self.statistics, saved=training),
+            "var": Scratch(self.statistics),
+            "product": Scratch(block),
+            "sums": Scratch((2, *block[:3]) if self.places > 1 else (2, 0)),
+            "parts": Scratch((2, self.parts, self.groups, self.channels)),
+        }
+        if self.across:
+            names["scale"] = Scratch(self.statistics)
+        return names | {"work": Scratch(block), "factors": Scratch((2, *self.statistics))} if training else names
+
+
+def weight_and_bias(shape: tuple[int, ...], *, weight: bool, bias: bool) -> dict[str, Parameter]:
+    """A weight of ones, and beside it perhaps a bias of zeros."""
+    names = {"weight": Parameter(shape, Constant(1))} if weight else {}
+    return names | {"bias": Parameter(shape, Constant(0))} if weight and bias else names

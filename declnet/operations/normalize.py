@@ -1,0 +1,167 @@
+"""Normalize."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal, final
+
+import numpy as np
+from pydantic import Field, NonNegativeFloat
+
+from declnet.core.component import Action, Module, Scratch, Site, Step
+from declnet.core.registry import modules
+from declnet.core.spec import Array, Spec
+from declnet.errors import ShapeError
+from declnet.operations.mean import require_dims
+
+
+@modules.register
+@final
+class Normalize(Module):
+    """Divides by the p-norm along some dimensions: output = input / max(norm, eps), norm = sum(|input|^p)^(1/p).
+
+    p = 0 counts the numbers that are not 0, p = inf (`.inf`) takes the largest. Where the norm is below eps, the
+    gradient is that of input / eps.
+
+    Shape:
+        input: (*), any shape that has the dimensions. output: the same.
+
+    Parameters:
+        p: the exponent, 0 or more.
+        dim: the dimension or dimensions over which the norm is taken; negative counts from the end.
+        eps: the least that is divided by.
+
+    Raises:
+        ShapeError: the input is not floating point, has no such dimension, or none to take the largest of.
+
+    Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.normalize.html
+    """
+
+    saves: ClassVar[tuple[str, ...]] = ("input",)
+
+    type: Literal["Normalize"] = "Normalize"
+    p: Annotated[float, Field(ge=0, allow_inf_nan=True)] = 2.0
+    dim: int | Annotated[tuple[int, ...], Field(min_length=1)] = 1
+    eps: NonNegativeFloat = 1e-12
+
+    def infer(self, input: Spec) -> Spec:
+        """Any shape that has the dimensions."""
+        self.require_float(input)
+        dims = require_dims(self, self.dim, input)
+        if math.isinf(self.p) and input.size == 0 and any(input.shape[dim] == 0 for dim in dims):
+            raise ShapeError(
+                f"Normalize cannot take the largest of nothing: its input is {input}", field="p", argument=0
+            )
+        return input
+
+    def _kept(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        dims = require_dims(self, self.dim, Spec(shape))
+        return tuple(1 if dim in dims else size for dim, size in enumerate(shape))
+
+    def flops(self, input: Spec) -> int:
+        """Power, sum, quotient: three for each element."""
+        return 3 * input.size
+
+    def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
+        """The norms and what is divided by, which backward reads, and room for powers."""
+        kept = self._kept(input.shape)
+        names = {"norm": Scratch(kept, saved=training), "denominator": Scratch(kept, saved=training)}
+        names["work"] = Scratch(input.shape)
+        if not training:
+            return names
+        return names | {"pull": Scratch(kept), "flat": Scratch(kept, "bool"), "zero": Scratch(input.shape, "bool")}
+
+    def bind(self, site: Site) -> Step:
+        """Divide by the norm; backward: also through the norm, where that is not below eps."""
+        x, y, norm, denominator = site.input, site.output, site.scratch["norm"], site.scratch["denominator"]
+        dims = tuple(dim for dim, size in enumerate(x.shape) if norm.shape[dim] != size)
+        # Of a single number every norm is its magnitude: there is no power that could overflow.
+        p = self.p if dims or self.p == 0 else 1.0
+        eps, zero = (np.array(number, x.dtype) for number in (self.eps, 0))
+        measure = _measure(p, x, dims, norm, site.scratch["work"])
+
+        def forward() -> None:
+            measure()
+            np.maximum(norm, eps, out=denominator)
+            np.divide(x, denominator, out=y)
+
+        grad_x = site.grad_input
+        if grad_x is None:
+            return Step(forward)
+        grad_y, work, pull, flat = site.upstream, site.scratch["work"], site.scratch["pull"], site.scratch["flat"]
+        slope = _slope(p, x, dims, site)
+
+        def backward() -> None:
+            np.multiply(grad_y, x, out=work)
+            np.add.reduce(work, axis=dims, keepdims=True, out=pull)
+            np.divide(pull, denominator, out=pull)
+            np.divide(pull, denominator, out=pull)
+            np.divide(grad_y, denominator, out=grad_x)
+            slope()
+            # At eps itself the norm still counts; where it is 0 it has no slope.
+            np.greater_equal(norm, eps, out=flat)
+            np.logical_and(flat, norm, out=flat)
+            np.logical_not(flat, out=flat)
+            np.copyto(pull, zero, where=flat)
+            np.multiply(work, pull, out=work)
+            np.subtract(grad_x, work, out=grad_x)
+
+        return Step(forward, backward)
+
+
+def _measure(p: float, x: Array, dims: tuple[int, ...], norm: Array, work: Array) -> Action:
+    """norm = the p-norms of x."""
+    zero, power, root = (np.array(number, x.dtype) for number in (0, p, 1 / p if p else 0))
+
+    def measure() -> None:
+        if p == 2:
+            np.multiply(x, x, out=work)
+        elif p == 0:
+            np.not_equal(x, zero, out=work)
+        else:
+            np.absolute(x, out=work)
+        if math.isinf(p):
+            np.maximum.reduce(work, axis=dims, keepdims=True, out=norm)
+            return
+        if p not in (0, 1, 2):
+            np.power(work, power, out=work)
+        np.add.reduce(work, axis=dims, keepdims=True, out=norm)
+        if p == 2:
+            np.sqrt(norm, out=norm)
+        elif p not in (0, 1):
+            np.power(norm, root, out=norm)
+
+    return measure
+
+
+def _slope(p: float, x: Array, dims: tuple[int, ...], site: Site) -> Action:
+    """work * pull = pull * the slope of the norm in each number; the denominator is not needed any more."""
+    norm, denominator, work, pull, zeros = (
+        site.scratch[name] for name in ("norm", "denominator", "work", "pull", "zero")
+    )
+    zero, less = (np.array(number, x.dtype) for number in (0, p - 1))
+
+    def slope() -> None:
+        if p == 0:
+            work.fill(0)
+        elif p == 1:
+            np.sign(x, out=work)
+        elif p == 2:
+            np.divide(pull, norm, out=pull)
+            np.copyto(work, x)
+        elif math.isinf(p):  # shared by all that are the largest
+            np.absolute(x, out=work)
+            np.equal(work, norm, out=work)
+            np.add.reduce(work, axis=dims, keepdims=True, out=denominator)
+            np.divide(pull, denominator, out=pull)
+            np.copysign(work, x, out=work)
+        else:  # |x|^(p - 1) / norm^(p - 1), and 0 at 0 also where p < 1
+            np.power(norm, less, out=denominator)
+            np.divide(pull, denominator, out=pull)
+            np.absolute(x, out=work)
+            np.power(work, less, out=work)
+            np.copysign(work, x, out=work)
+            np.equal(x, zero, out=zeros)
+            np.copyto(work, zero, where=zeros)
+
+    return slope

@@ -1,0 +1,65 @@
+"""Permute."""
+
+from __future__ import annotations
+
+from typing import Literal, final
+
+import numpy as np
+
+from declnet.core.component import Module, Site, Step
+from declnet.core.registry import modules
+from declnet.core.spec import Spec
+from declnet.errors import ShapeError
+
+
+@modules.register
+@final
+class Permute(Module):
+    """Reorders the dimensions: dimension i of the output is dimension dims[i] of the input.
+
+    The data move, so that the next component finds its input in order; in PyTorch they do so at
+    `.permute(dims).contiguous()`.
+
+    Shape:
+        input: (S_0, S_1, ...), any kind of number. output: (S_dims[0], S_dims[1], ...).
+
+    Parameters:
+        dims: all dimensions of the input in their new order, the batch dimension 0 included; negative counts
+            from the end. [0, 2, 3, 1] puts channels last.
+
+    Raises:
+        ShapeError: dims does not name each dimension of the input once.
+
+    Reference: https://docs.pytorch.org/docs/2.13/generated/torch.permute.html
+    """
+
+    type: Literal["Permute"] = "Permute"
+    dims: tuple[int, ...]
+
+    def infer(self, input: Spec) -> Spec:
+        """Reorder the sizes."""
+        dims = [dim + input.ndim if dim < 0 else dim for dim in self.dims]
+        if sorted(dims) != list(range(input.ndim)):
+            raise ShapeError(
+                f"Permute's dims {list(self.dims)} must name each of the {input.ndim} dimensions of its input "
+                f"{input} once",
+                field="dims",
+                argument=0,
+            )
+        return Spec(tuple(input.shape[dim] for dim in dims), input.kind)
+
+    def bind(self, site: Site) -> Step:
+        """Copy from the input in the new order; backward to its gradient."""
+        x, y = site.input.transpose(self.dims), site.output
+
+        def forward() -> None:
+            np.copyto(y, x)
+
+        if site.grad_input is None:
+            return Step(forward)
+        grad_x, grad_y = site.grad_input.transpose(self.dims), site.upstream
+
+        def backward() -> None:
+            np.copyto(grad_x, grad_y)
+
+        return Step(forward, backward)
