@@ -98,7 +98,9 @@ def family(cls: type[Component]) -> str:
 
 
 modules: Registry[Module | Wrapper] = Registry(
-    "component", "modules", ("wrappers", "layers", "activations", "normalization", "dropout", "operations")
+    "component",
+    "modules",
+    ("wrappers", "layers", "activations", "normalization", "pooling", "dropout", "operations"),
 )
 losses: Registry[Loss] = Registry("loss", "losses", ("losses",))
 optimizers: Registry[Optimizer] = Registry("optimizer", "optimizers", ("optimizers",))

@@ -11,5 +11,6 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "concat": ("Concat",),
     "mean": ("Mean",),
     "normalize": ("Normalize",),
+    "pad": ("ZeroPad1d", "ZeroPad2d"),
 }
 """The components of this family, by the file that holds them."""

@@ -166,7 +166,7 @@ class Bound:
         self.site = Site(
             inputs=self.material.inputs,
             output=poisoned(module.infer(*specs), dtype),
-            params={name: self.material.state[name] for name in params},
+            params={name: self.material.state[name].copy() for name in params},
             buffers={name: self.material.state[name].copy() for name in buffers},
             scratch={name: poisoned(Spec(item.shape, item.kind), dtype) for name, item in scratch.items()},
             training=True,
@@ -181,9 +181,9 @@ class Bound:
         self.step = module.bind(self.site)
 
     def run(self) -> Results:
-        """Forward and backward; the buffers start anew."""
-        for name, buffer in self.site.buffers.items():
-            buffer[...] = self.material.state[name]
+        """Forward and backward; parameters, which Embedding's max_norm changes, and buffers start anew."""
+        for name, array in (*self.site.params.items(), *self.site.buffers.items()):
+            array[...] = self.material.state[name]
         with np.errstate(all="ignore"):
             self.step.forward()
             if self.step.backward is not None:

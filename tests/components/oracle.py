@@ -59,6 +59,7 @@ EXPECTED_WARNINGS = (
     "Implicit dimension choice",
     "dropout2d: Received a 3D input",
     "Initializing zero-element tensors",
+    "Using padding='same' with even kernel",
 )
 """What PyTorch warns of where a case means just that."""
 

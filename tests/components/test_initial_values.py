@@ -47,11 +47,10 @@ def assert_follows(law: Initializer, sample: Array) -> None:
         assert law.high - edge < values[-1] <= high
 
 
-def initial(subject: Subject) -> tuple[Module, Array]:
-    """The component of the subject's initial case, and its input."""
+def initial(subject: Subject) -> tuple[Module, tuple[Array, ...]]:
+    """The component of the subject's initial case, and its inputs."""
     assert subject.initial is not None
-    (x,) = material(subject, subject.initial).inputs
-    return subject.module(subject.initial), x
+    return subject.module(subject.initial), material(subject, subject.initial).inputs
 
 
 def test_every_parameter_has_its_law() -> None:
@@ -65,8 +64,8 @@ def test_every_parameter_has_its_law() -> None:
 @pytest.mark.parametrize("subject", LEARNING)
 def test_law(subject: Subject) -> None:
     """Both dtypes start from the same numbers, of the law declared."""
-    module, x = initial(subject)
-    double, single = (initial_state(module, [x], dtype=dtype) for dtype in DTYPES)
+    module, inputs = initial(subject)
+    double, single = (initial_state(module, inputs, dtype=dtype) for dtype in DTYPES)
     for name, law in subject.laws.items():
         assert_follows(law, double[name])
         assert_follows(law, single[name])
@@ -79,8 +78,8 @@ def test_the_law_is_pytorchs(subject: Subject) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install --group torch")
     from components import oracle
 
-    module, x = initial(subject)
-    module = module.complete(spec_of(x))
+    module, inputs = initial(subject)
+    module = module.complete(*map(spec_of, inputs))
     torch.manual_seed(0)
     state = oracle.counterpart(type(module))(**oracle.arguments(module)).state_dict()
     assert state.keys() == subject.laws.keys()

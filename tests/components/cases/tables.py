@@ -5,13 +5,30 @@ from collections.abc import Callable
 import pytest
 from _pytest.mark import ParameterSet
 
-from components.cases import activations, dropout, layers, losses, metrics, normalization, operations, optimizers
+from components.cases import (
+    activations,
+    bilinear,
+    conv,
+    dropout,
+    embedding,
+    layers,
+    losses,
+    metrics,
+    normalization,
+    operations,
+    optimizers,
+    pad,
+    pooling,
+)
 from components.cases.case import Case, Subject
 from declnet.core.component import Component
 
 FAMILIES: dict[str, tuple[Subject, ...]] = {
     module.__name__.rpartition(".")[2]: module.SUBJECTS
-    for module in (layers, activations, normalization, dropout, operations, losses, optimizers, metrics)
+    for module in (
+        *(layers, conv, embedding, bilinear, pooling, pad, activations),
+        *(normalization, dropout, operations, losses, optimizers, metrics),
+    )
 }
 SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)
 
