@@ -10,6 +10,7 @@ import numpy as np
 
 from declnet.core.optimizer import BACKEND, Beta, Closure, Group, NonNegative, Optimizer, State, Update
 from declnet.core.registry import optimizers
+from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
 
 
 class _AdamFormula(Optimizer, ABC):
@@ -34,49 +35,27 @@ class _AdamFormula(Optimizer, ABC):
         return {name: State((size,)) for name in names}
 
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Thirteen passes over each block, all in place."""
-        names = list(group.state)
-        blocks = [(b[0], b[1], b[2:-1], b[-1]) for b in group.blocks(*names)]
-        scalar = group.param.dtype.type
+        """Twelve passes over each block, all in place."""
+        blocks, dtype = list(group.blocks(*group.state)), group.param.dtype
 
         def update(settings: Self, step: int) -> None:
             beta1, beta2 = settings.betas
             correction1, correction2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
+            prologue = Prologue(dtype, settings, decoupled=settings._decoupled)
+            first, second = RunningMean(dtype, 1 - beta1), RunningSquare(dtype, beta2)
             # param -= lr / correction1 * exp_avg / (sqrt(exp_avg_sq) / correction2 + eps), with the fraction
             # widened by correction2, which saves a pass.
-            rate = scalar(-settings.lr * correction2 / correction1)
-            eps = scalar(settings.eps * correction2)
-            new1, keep2, new2 = scalar(1 - beta1), scalar(beta2), scalar(1 - beta2)
-            decay, shrink = scalar(settings.weight_decay), scalar(1 - settings.lr * settings.weight_decay)
-            for param, grad, (exp_avg, exp_avg_sq, *largest), work in blocks:
-                if settings.maximize:
-                    np.negative(grad, out=grad)
-                if settings.weight_decay:
-                    if settings._decoupled:
-                        np.multiply(param, shrink, out=param)
-                    else:
-                        np.multiply(param, decay, out=work)
-                        np.add(grad, work, out=grad)
-                # torch.lerp's two forms: each exact at its own end
-                np.subtract(grad, exp_avg, out=work)
-                if beta1 > 0.5:
-                    np.multiply(work, new1, out=work)
-                    np.add(exp_avg, work, out=exp_avg)
-                else:
-                    np.multiply(work, scalar(beta1), out=work)
-                    np.subtract(grad, work, out=exp_avg)
-                np.multiply(grad, grad, out=work)
-                np.multiply(work, new2, out=work)
-                np.multiply(exp_avg_sq, keep2, out=exp_avg_sq)
-                np.add(exp_avg_sq, work, out=exp_avg_sq)
-                second = exp_avg_sq
+            rate, eps = constants(dtype, -settings.lr * correction2 / correction1, settings.eps * correction2)
+            for param, grad, exp_avg, exp_avg_sq, *largest, work in blocks:
+                prologue(param, grad, work)
+                first(exp_avg, grad, work)
+                second(exp_avg_sq, grad, work)
                 if largest:
-                    second = largest[0]
-                    np.maximum(second, exp_avg_sq, out=second)
-                np.sqrt(second, out=work)
+                    np.maximum(largest[0], exp_avg_sq, out=largest[0])
+                np.sqrt(largest[0] if largest else exp_avg_sq, out=work)
                 np.add(work, eps, out=work)
-                np.divide(exp_avg, work, out=work)
-                np.multiply(work, rate, out=work)
+                np.multiply(exp_avg, rate, out=grad)
+                np.divide(grad, work, out=work)
                 np.add(param, work, out=param)
 
         return update

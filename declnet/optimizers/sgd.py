@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from declnet.core.optimizer import BACKEND, Closure, Group, NonNegative, Optimizer, State, Update
 from declnet.core.registry import optimizers
+from declnet.optimizers.passes import Prologue, constants
 
 
 @optimizers.register
@@ -38,7 +39,7 @@ class SGD(Optimizer):
     """
 
     pytorch = "torch.optim.SGD"
-    refused: ClassVar[dict[str, str]] = {name: why for name, why in BACKEND.items() if name != "capturable"}
+    refused: ClassVar[dict[str, str]] = {n: BACKEND[n] for n in ("foreach", "differentiable", "fused")}
 
     type: Literal["SGD"] = "SGD"
     lr: NonNegative = 1e-3
@@ -59,32 +60,26 @@ class SGD(Optimizer):
         return {"momentum_buffer": State((size,))} if self.momentum else {}
 
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Two passes over each block, five with momentum."""
-        blocks = list(group.blocks(*group.state))
-        scalar = group.param.dtype.type
+        """Two passes over each block, four with momentum."""
+        blocks, dtype = list(group.blocks(*group.state)), group.param.dtype
 
         def update(settings: Self, step: int) -> None:
-            rate, decay, keep = scalar(-settings.lr), scalar(settings.weight_decay), scalar(settings.momentum)
-            take = scalar(1 - settings.dampening)
+            prologue = Prologue(dtype, settings)
+            rate, keep, take = constants(dtype, -settings.lr, settings.momentum, 1 - settings.dampening)
             for param, grad, *buffer, work in blocks:
-                if settings.maximize:
-                    np.negative(grad, out=grad)
-                if settings.weight_decay:
-                    np.multiply(param, decay, out=work)
-                    np.add(grad, work, out=grad)
+                prologue(param, grad, work)
                 direction = grad
                 if buffer:
                     direction = momentum = buffer[0]
                     if step == 1:
-                        np.copyto(momentum, grad)
+                        np.copyto(momentum, grad)  # the first gradient counts in full, whatever the dampening
                     else:
                         np.multiply(momentum, keep, out=momentum)
-                        np.multiply(grad, take, out=work)
-                        np.add(momentum, work, out=momentum)
+                        taken = grad if settings.dampening == 0 else np.multiply(grad, take, out=work)
+                        np.add(momentum, taken, out=momentum)
                     if settings.nesterov:
-                        direction = grad
                         np.multiply(momentum, keep, out=work)
-                        np.add(grad, work, out=grad)
+                        direction = np.add(grad, work, out=grad)
                 np.multiply(direction, rate, out=work)
                 np.add(param, work, out=param)
 

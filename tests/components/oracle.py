@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.cases.case import STEPS
+from components.cases.case import STEPS, landscape
 from components.harness import Material, Results
 from declnet.core.component import Component, Module
 from declnet.core.optimizer import Optimizer
@@ -112,14 +112,20 @@ def _optimize(component: Optimizer, param: torch.Tensor, gradients: torch.Tensor
     """A step for each gradient, the later half of them at half the learning rate."""
     param = param.requires_grad_()
     optimizer = counterpart(type(component))([param], **arguments(component))
+    gradient = param
+
+    def closure() -> float:
+        loss, slope = landscape(gradient.reshape(-1).numpy(), param.detach().reshape(-1).numpy())
+        param.grad = torch.from_numpy(slope).reshape(param.shape)
+        return loss
+
     trace = []
     for step, gradient in enumerate(gradients, 1):
         if step == STEPS // 2 + 1:
             optimizer.param_groups[0]["lr"] /= 2
         param.grad = gradient.clone()
-        optimizer.step()
+        optimizer.step(closure if component.calls_closure else None)
         trace.append(param.detach().numpy().copy())
-    state = sorted((name, array) for name, array in optimizer.state[param].items() if name != "step")
-    return {"params": np.stack(trace)} | {
-        f"state.{name}": array.numpy() for name, array in state if array is not None
-    }
+    kept = {} if component.calls_closure else optimizer.state[param]
+    state = sorted((name, array) for name, array in kept.items() if name != "step" and array is not None)
+    return {"params": np.stack(trace)} | {f"state.{name}": array.numpy() for name, array in state}

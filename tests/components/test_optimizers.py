@@ -42,13 +42,16 @@ def test_tools(subject: Subject, dtype: DType) -> None:
     for case in subject.cases:
         optimizer, numbers = subject.optimizer(case), material(subject, case)
         param, gradients = numbers.inputs
-        trace = testing.optimize(optimizer, param, list(gradients[: STEPS // 2]), dtype=dtype)
-        np.testing.assert_array_equal(np.stack(trace), measure(optimizer, numbers, dtype)["params"][: STEPS // 2])
+        if not optimizer.calls_closure:
+            trace = testing.optimize(optimizer, param, list(gradients[: STEPS // 2]), dtype=dtype)
+            expected = measure(optimizer, numbers, dtype)["params"][: STEPS // 2]
+            np.testing.assert_array_equal(np.stack(trace), expected)
 
         def bowl(at: Array) -> tuple[float, Array]:
             return float(np.sum(at * at)), 2 * at
 
-        path = testing.minimize(optimizer, bowl, param, 3, dtype=dtype)
+        with np.errstate(all="ignore"):
+            path = testing.minimize(optimizer, bowl, param, 3, dtype=dtype)
         if not optimizer.calls_closure:
             slopes = [bowl(at.astype(dtype))[1] for at in (param, *path[:-1])]
             np.testing.assert_array_equal(path, testing.optimize(optimizer, param, slopes, dtype=dtype))

@@ -25,6 +25,18 @@ STEPS = 10
 """Steps an optimizer case takes; the learning rate is halved after the first half of them."""
 
 
+def landscape(row: Array, at: Array) -> tuple[float, Array]:
+    """What a step lowers where an optimizer calls the closure itself: a bent valley, tilted by the step's row.
+
+    The sum of (1 - x[i])² / 2 + (x[i + 1] - x[i]²)² / 2 - row[i] * x[i] / 10; its value and gradient.
+    """
+    bend, slack = at[1:] - at[:-1] * at[:-1], 1 - at
+    gradient = -slack - row / 10
+    gradient[1:] += bend
+    gradient[:-1] -= 2 * bend * at[:-1]
+    return float(((slack * slack).sum() + (bend * bend).sum()) / 2 - (row * at).sum() / 10), gradient
+
+
 class Draw(Protocol):
     """An input that is drawn anew from a generator."""
 
@@ -103,7 +115,9 @@ def scaled(scale: float, reason: str) -> dict[DType, Tolerance]:
 
 @dataclass(frozen=True)
 class Case:
-    """One component on one set of inputs. For an optimizer: the parameters, and a gradient for each step."""
+    """One component on one set of inputs. For an optimizer: the parameters, and for each step a gradient, or the
+    row that tilts the `landscape` where it calls the closure itself.
+    """
 
     arguments: Mapping[str, object]
     inputs: tuple[Draw, ...]
