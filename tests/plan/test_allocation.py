@@ -24,7 +24,7 @@ from declnet.optimizers.sgd import SGD
 from declnet.runner.model import Optimization
 from plan.parts import Bench, Bump, Net, Swap, draw
 
-BUDGET = 5000
+BUDGET = 7000
 """Bytes: Python objects, views, NumPy's iterators. A float32 for each of 2048 rows would be 8192."""
 
 WIDTH, CLASSES = 24, 10
