@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from declnet.app.output import print_json, table, write
 from declnet.config.expected import in_words
-from declnet.config.suggest import any_of, did_you_mean
 from declnet.core.component import Component
 from declnet.core.registry import REGISTRIES, family
+from declnet.core.suggest import any_of, did_you_mean
 from declnet.errors import ConfigError
 
 Entry = tuple[str, str, type[Component]]

@@ -31,7 +31,7 @@ def _block(value: object, width: int) -> Iterator[str]:
     """The lines of a mapping or a list in block style."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            head = f"{_string(key)}:"
+            head = f"{_string(key, key=True)}:"
             if len(head) > _KEY:
                 yield f"? {head[:-1]}"
                 head = ":"
@@ -62,7 +62,7 @@ def _line(value: object, *, flow: bool = False) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_line(item, flow=True) for item in value)}]"
     if isinstance(value, Mapping):
-        items = (f"{_string(key, flow=True)}: {_line(item, flow=True)}" for key, item in value.items())
+        items = (f"{_string(key, flow=True, key=True)}: {_line(item, flow=True)}" for key, item in value.items())
         return f"{{{', '.join(items)}}}"
     if value is None:
         return "null"
@@ -77,13 +77,20 @@ def _line(value: object, *, flow: bool = False) -> str:
     return _string(value, flow=flow)
 
 
-def _string(value: object, *, flow: bool = False) -> str:
-    """A string, in double quotes where YAML would read something else without; `flow`: between brackets."""
+def _string(value: object, *, flow: bool = False, key: bool = False) -> str:
+    """A string, in double quotes where YAML would read something else without; `flow`: between brackets; `key`:
+    with a colon it would look like a key and a value without a space between them.
+    """
     if not isinstance(value, str):
         raise TypeError(f"a config cannot hold a value of type {type(value).__name__}")
     text = str.__str__(value)
     text.encode()  # half a character cannot be written; this says so
-    plain = not (_QUOTED.search(text) or UNPRINTABLE.search(text) or (flow and _BRACKETS.search(text)))
+    plain = not (
+        _QUOTED.search(text)
+        or UNPRINTABLE.search(text)
+        or (flow and _BRACKETS.search(text))
+        or (key and ":" in text)
+    )
     if plain and is_string(text):
         return text
     return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))

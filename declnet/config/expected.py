@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from declnet.config.suggest import any_of
 from declnet.core.component import Component
+from declnet.core.suggest import any_of
 from declnet.core.wrapper import Node
 from declnet.errors import Path
 
@@ -24,6 +25,15 @@ _WORDS: dict[object, str] = {
     FilePath: "a path",
     Node: "a component",
 }
+
+
+@dataclass(frozen=True)
+class Words:
+    """Beside a type, what messages say that it takes."""
+
+    text: str
+
+
 LONGEST = 40
 """Characters of a value that a message quotes."""
 
@@ -63,14 +73,24 @@ def in_words(annotation: Any, metadata: Sequence[Any] = ()) -> str:
     """A type as a user reads it: `a number, at least 0, or null`, `a list of 2 numbers`, `'mean' or 'sum'`."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
+        if (said := _said(annotation)) is not None:
+            return said
         return in_words(inner, [*metadata, *more])
     if get_origin(annotation) in (Union, types.UnionType):
+        for part in get_args(annotation):
+            if (said := _said(part)) is not None:
+                return said  # what can also be left out is not said to take null
         parts: list[str] = []
         for part in get_args(annotation):
             parts += map(repr, get_args(part)) if get_origin(part) is Literal else [in_words(part)]
         comma = "," if any(", " in part for part in parts) else ""
         return f"{', '.join(parts[:-1])}{comma} or {parts[-1]}"
     return _one(annotation) + limits(metadata)
+
+
+def _said(annotation: Any) -> str | None:
+    """The words that stand beside a type, where there are any."""
+    return next((item.text for item in get_args(annotation)[1:] if isinstance(item, Words)), None)
 
 
 def _one(kind: Any) -> str:

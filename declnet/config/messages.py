@@ -11,14 +11,25 @@ from pydantic_core import ErrorDetails
 
 from declnet.config.document import scalar
 from declnet.config.expected import choices, got, in_words, members, type_at
-from declnet.config.schema import Config, Data, DataField, Loop, Settings, Split
-from declnet.config.suggest import any_of, nearest
-from declnet.core.component import Component
+from declnet.config.schema import Config, Data, DataField, Loop, Matching, Split, TermWiring, Tuning, Use, Wiring
+from declnet.core.component import Component, Settings
 from declnet.core.registry import REGISTRIES
+from declnet.core.suggest import any_of, nearest
 from declnet.errors import Path
 
 SECTIONS: dict[str, type[Settings]] = {"": Config, "data": Data, "data.split": Split, "loop": Loop}
 """Where a key can belong, beside the components."""
+
+TITLES: dict[type[BaseModel], str] = {
+    Config: "the config",
+    DataField: "a data field",
+    Wiring: "a node",
+    Use: "another use of a component",
+    TermWiring: "a term of the loss",
+    Tuning: "the optimizer",
+    Matching: "a group",
+}
+"""What messages call a mapping that is no component."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +113,7 @@ def _spelling(kind: Any, value: Any) -> str:
 def _title(cls: type[BaseModel]) -> str:
     """What a message calls a model."""
     if issubclass(cls, Settings):
-        return {Config: "the config", DataField: "a data field"}.get(cls, cls.__name__.lower())
+        return TITLES.get(cls, cls.__name__.lower())
     return cls.__name__
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from declnet.core.wrapper import Node
+from declnet.core.optimizer import Override, Tuned
+from declnet.core.wrapper import Node, Term
 
 
 def plain(model: BaseModel, folder: Path) -> dict[str, object]:
@@ -18,10 +19,16 @@ def plain(model: BaseModel, folder: Path) -> dict[str, object]:
 
 def _plain(value: object, folder: Path) -> object:
     if isinstance(value, Node):
-        if value.component is None:
-            raise AssertionError("a config that was checked has no unknown component")
-        wiring = {"name": value.name, "inputs": _plain(value.inputs, folder)}
-        return plain(value.component, folder) | {key: item for key, item in wiring.items() if item is not None}
+        return _node(value, folder)
+    if isinstance(value, Term):
+        inputs = {} if value.inputs is None else {"inputs": _plain(value.inputs, folder)}
+        return plain(value.loss, folder) | inputs | {"scale": value.scale}
+    if isinstance(value, Tuned):
+        groups = [_plain(group, folder) for group in value.groups]
+        return plain(value.optimizer, folder) | ({"groups": groups} if groups else {})
+    if isinstance(value, Override):
+        changed = {name: _plain(getattr(value.optimizer, name), folder) for name in value.changed}
+        return {"match": list(value.match)} | changed
     if isinstance(value, BaseModel):
         return plain(value, folder)
     if isinstance(value, Mapping):
@@ -32,3 +39,18 @@ def _plain(value: object, folder: Path) -> object:
         # Through links, or `..` would lead elsewhere; but the file keeps its own name.
         return os.path.relpath(os.path.realpath(value.parent) + os.sep + value.name, os.path.realpath(folder))
     return value
+
+
+def _node(node: Node, folder: Path) -> dict[str, object]:
+    """A component's arguments, then what else its node says."""
+    if node.use is not None:
+        own: dict[str, object] = {"use": node.use}
+    elif node.component is not None:
+        own = plain(node.component, folder)
+    else:
+        raise AssertionError("a config that was checked has no unknown component")
+    for key in ("name", "inputs", "calls", "repeat", "init", "freeze"):
+        value = getattr(node, key)
+        if value is not None and value != {} and value is not False:
+            own[key] = _plain(value, folder)
+    return own

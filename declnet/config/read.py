@@ -17,23 +17,27 @@ from pydantic import BaseModel, ValidationError
 from declnet.config.document import Document, Value
 from declnet.config.expected import a, got, in_words, members
 from declnet.config.messages import translate, unknown_key
-from declnet.config.schema import Config, Settings
-from declnet.config.suggest import any_of, did_you_mean, nearest
-from declnet.core.component import Loss
+from declnet.config.schema import NAME, Config, Matching, TermWiring, Tuning, Use, Wiring
+from declnet.core.component import Loss, Settings
+from declnet.core.initializer import Initialization
 from declnet.core.metric import Metric
-from declnet.core.optimizer import Optimizer
-from declnet.core.registry import REGISTRIES, Registry, losses, metrics, modules, optimizers, sources
+from declnet.core.optimizer import Optimizer, Override, Tuned
+from declnet.core.registry import REGISTRIES, Registry, initializers, losses, metrics, modules, optimizers, sources
 from declnet.core.source import Source
-from declnet.core.wrapper import Node
+from declnet.core.suggest import any_of, did_you_mean, nearest
+from declnet.core.wrapper import Node, Refs, Term
 from declnet.errors import Diagnostic, Path
 
 M = TypeVar("M", bound=BaseModel)
 
-ROLES: dict[type, Registry[Any]] = {Loss: losses, Metric: metrics, Optimizer: optimizers, Source: sources}
+ROLES: dict[type, Registry[Any]] = {
+    Initialization: initializers,
+    Loss: losses,
+    Metric: metrics,
+    Optimizer: optimizers,
+    Source: sources,
+}
 """What a field of one of these types may name."""
-
-WIRING: Final = ("name", "inputs")
-"""Keys of a node that are not its component's."""
 
 
 class Invalid:
@@ -115,6 +119,10 @@ class _Reader:
             arguments = get_args(member)
             if member is Node:
                 return self.node(raw, path)
+            if member is Term:
+                return self.term(raw, path) if not isinstance(raw, tuple) else self._terms(raw, path)
+            if member is Tuned:
+                return self.tuned(raw, path)
             if member is FilePath and isinstance(raw, str):
                 return self._file(raw, path)
             if isinstance(member, type) and issubclass(member, Settings):
@@ -124,8 +132,8 @@ class _Reader:
             if get_origin(member) is tuple and isinstance(raw, tuple):
                 return tuple(self.value(arguments[0], item, (*path, i)) for i, item in enumerate(raw))
             if get_origin(member) is dict and isinstance(raw, dict):
-                for key in raw:
-                    self.name(key, (*path, key), key=True)
+                for key in raw if arguments[0] is str else ():
+                    self.name(key, (*path, key))
                 return {key: self.value(arguments[1], item, (*path, key)) for key, item in raw.items()}
         return raw
 
@@ -138,38 +146,87 @@ class _Reader:
         except RuntimeError:
             return self.problem(f"{raw}: there is no such user", path)
 
+    def split(self, wiring: type[M], registry: Registry[Any], raw: Any, path: Path) -> tuple[Any, M | Invalid]:
+        """Read a component that has keys beside its own."""
+        fields = wiring.model_fields
+        own = {key: raw[key] for key in fields if key in raw} if isinstance(raw, dict) else {}
+        rest = {key: value for key, value in raw.items() if key not in own} if own else raw
+        return self.component(registry, rest, path, tuple(fields)), self.model(wiring, own, path)
+
     def node(self, raw: Any, path: Path) -> Node:
         """Read one entry of a list of nodes. A wrong one becomes a node without a component."""
-        own = {key: raw[key] for key in WIRING if key in raw} if isinstance(raw, dict) else {}
-        rest = {key: value for key, value in raw.items() if key not in own} if own else raw
-        component = self.component(modules, rest, path, WIRING)
-        name, inputs = own.get("name"), own.get("inputs")
-        if name is not None and not self.name(name, (*path, "name")):
-            name = None
-        return Node(None if isinstance(component, Invalid) else component, path, name, self._inputs(inputs, path))
+        if isinstance(raw, dict) and "use" in raw:
+            return self._use(raw, path)
+        component, own = self.split(Wiring, modules, raw, path)
+        known = None if isinstance(component, Invalid) else component
+        if isinstance(own, Invalid):
+            name = self.sections[path].get("name")
+            return Node(None, path, name if isinstance(name, str) else None)
+        if own.calls is not None:
+            for key in ("inputs", "repeat"):
+                if getattr(own, key) is not None:
+                    self.problem(
+                        f"{key!r} and 'calls' exclude each other: each call says what it reads", (*path, key)
+                    )
+        calls = None if own.calls is None else {name: _refs(given) for name, given in own.calls.items()}
+        return Node(known, path, own.name, _refs(own.inputs), calls, own.repeat, own.init, own.freeze)
 
-    def name(self, raw: Value, path: Path, *, key: bool = False) -> bool:
-        """Refuse what cannot be the name of a value."""
+    def _use(self, raw: dict[str, Any], path: Path) -> Node:
+        """Read a node that calls an earlier component again."""
+        own = self.model(Use, raw, path)
+        if isinstance(own, Invalid):
+            return Node(None, path, None)
+        return Node(None, path, own.name, _refs(own.inputs), use=own.use)
+
+    def _terms(self, raw: tuple[Any, ...], path: Path) -> Any:
+        if not raw:
+            return self.problem("expected a loss, or a list of at least one; got []", path)
+        return tuple(self.term(item, (*path, index)) for index, item in enumerate(raw))
+
+    def term(self, raw: Any, path: Path) -> Term | Invalid:
+        """Read a term of the loss."""
+        loss, own = self.split(TermWiring, losses, raw, path)
+        if isinstance(loss, Invalid) or isinstance(own, Invalid):
+            return INVALID
+        return Term(loss, path, _refs(own.inputs), own.scale)
+
+    def tuned(self, raw: Any, path: Path) -> Tuned | Invalid:
+        """Read the optimizer and its groups."""
+        optimizer, own = self.split(Tuning, optimizers, raw, path)
+        if isinstance(optimizer, Invalid) or isinstance(own, Invalid):
+            return INVALID
+        if own.groups and optimizer.calls_closure:
+            return self.problem(
+                f"{optimizer.type} has one set of settings for all parameters: it takes no groups",
+                (*path, "groups"),
+            )
+        rest = {key: value for key, value in raw.items() if key != "groups"} if own.groups else {}
+        groups = [self._group(item, rest, optimizer, (*path, "groups", i)) for i, item in enumerate(own.groups)]
+        found = tuple(group for group in groups if isinstance(group, Override))
+        return Tuned(optimizer, found) if len(found) == len(groups) else INVALID
+
+    def _group(self, raw: Any, base: dict[str, Any], optimizer: Optimizer, path: Path) -> Override | Invalid:
+        """Read a group's pattern, and its settings as those of the optimizer with some changed."""
+        if not isinstance(raw, dict):
+            return self.problem(f"expected a mapping {{match: pattern, <settings>}}, got {got(raw)}", path)
+        changed = {key: value for key, value in raw.items() if key not in Matching.model_fields}
+        own = self.model(Matching, {key: value for key, value in raw.items() if key not in changed}, path)
+        if "type" in changed:
+            return self.problem(
+                "a group changes settings, not the optimizer; remove 'type'", (*path, "type"), key=True
+            )
+        settings = self.model(type(optimizer), base | changed, path, tuple(Matching.model_fields))
+        if isinstance(own, Invalid) or isinstance(settings, Invalid):
+            return INVALID
+        match = (own.match,) if isinstance(own.match, str) else own.match
+        return Override(match, settings, tuple(changed))
+
+    def name(self, raw: Value, path: Path) -> bool:
+        """Refuse a key that cannot be the name of a value."""
         right = isinstance(raw, str) and raw.isidentifier()
         if not right:
-            message = "a name is letters, digits and underscores, not starting with a digit; got "
-            self.problem(message + got(raw), path, key=key)
+            self.problem(f"expected {NAME}, got {got(raw)}", path, key=True)
         return right
-
-    def _inputs(self, raw: Value, path: Path) -> tuple[str, ...] | dict[str, str] | None:
-        """The names a node reads: one, a list by position, or a mapping by argument."""
-        if raw is None:
-            return None
-        if isinstance(raw, str):
-            return (raw,)
-        items = raw if isinstance(raw, tuple) else tuple(raw.values()) if isinstance(raw, dict) else ()
-        if not items or not all(isinstance(item, str) for item in items):
-            self.problem(
-                f"expected a name, a list of names, or a mapping from argument to name; got {got(raw)}",
-                (*path, "inputs"),
-            )
-            return None
-        return {k: str(v) for k, v in raw.items()} if isinstance(raw, dict) else tuple(map(str, items))
 
     def component(self, registry: Registry[Any], raw: Any, path: Path, also: Sequence[str] = ()) -> Any:
         """Read `{type: Name, ...}`, or the bare name."""
@@ -190,6 +247,11 @@ class _Reader:
         if cls is None:
             return self.problem(_unknown(registry, name), (*path, "type"))
         return self.model(cls, raw, path, also)
+
+
+def _refs(raw: Any) -> Refs:
+    """What a node reads: one name is a list of one."""
+    return (raw,) if isinstance(raw, str) else raw
 
 
 def _holds_invalid(value: Any) -> bool:

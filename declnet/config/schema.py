@@ -7,20 +7,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveInt,
     model_validator,
 )
 
-from declnet.core.component import Loss
+from declnet.config.expected import Words
+from declnet.core.component import Settings
+from declnet.core.initializer import Initialization
 from declnet.core.metric import Metric
-from declnet.core.optimizer import Optimizer
+from declnet.core.optimizer import Tuned
 from declnet.core.source import Source
 from declnet.core.spec import DType
-from declnet.core.wrapper import Node
+from declnet.core.wrapper import Node, Term
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -37,15 +37,75 @@ def _directory_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_directory_name)]
 
 
-class Settings(BaseModel):
-    """A section of the config: as strict as a component, but with no `type` to choose."""
+def _identifier(name: str) -> str:
+    if not name.isidentifier():
+        raise ValueError(f"expected {NAME}, got {name!r}")
+    return name
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
-    @classmethod
-    def spell_out(cls, raw: Any) -> Any:
-        """The long form of a shorthand; what is none comes back as it is."""
-        return raw
+NAME = "a name (letters, digits and underscores, not starting with a digit)"
+
+Identifier = Annotated[str, AfterValidator(_identifier), Words(NAME)]
+
+
+Inputs = Annotated[
+    str | Annotated[tuple[str, ...], Field(min_length=1)] | Annotated[dict[str, str], Field(min_length=1)],
+    Words("a name, a list of names, or a mapping from argument to name"),
+]
+"""What a node reads."""
+
+Patterns = Annotated[str, "names, with * and ?"]
+"""Keys that are not names but patterns of names."""
+
+
+class Wiring(Settings):
+    """The keys of a node that are not its component's."""
+
+    name: Identifier | None = Field(None, description="what its output and its parameters are called")
+    inputs: Inputs | None = Field(None, description="the values it reads; left out: the one before it")
+    calls: dict[str, Inputs] | None = Field(
+        None,
+        min_length=1,
+        description="several calls with the same weights: the name of each output, and its inputs",
+    )
+    repeat: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="so many in a row, each with weights of its own"
+    )
+    init: dict[Patterns, Initialization] = Field({}, description="first values of parameters, by name or pattern")
+    freeze: bool = Field(False, description="whether its parameters stay as they are")
+
+
+class Use(Settings):
+    """A node that calls an earlier component again, with the same weights."""
+
+    use: str = Field(description="the component's name; dotted for one inside another")
+    name: Identifier | None = Field(None, description="what its output is called")
+    inputs: Inputs | None = Field(None, description="the values it reads; left out: the one before it")
+
+
+class TermWiring(Settings):
+    """The keys of a term of the loss that are not the loss's own."""
+
+    inputs: Inputs | None = Field(
+        None, description="the values it reads; left out: the model's output and the first target"
+    )
+    scale: float = Field(1.0, description="what the term is multiplied with")
+
+
+class Tuning(Settings):
+    """The keys of the optimizer that are not its own."""
+
+    groups: tuple[Any, ...] = Field(
+        (), description="settings of their own for parameters whose names match: {match: pattern, ...}"
+    )
+
+
+class Matching(Settings):
+    """The key of a group that is not the optimizer's."""
+
+    match: Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="a pattern of parameters' names, such as '*.bias', or a list of them"
+    )
 
 
 class DataField(Settings):
@@ -140,6 +200,8 @@ class Config(Settings):
     dtype: DType = Field("float32", description="of parameters and activations")
     data: Data = Field(description="rows, fields and splits")
     model: tuple[Node, ...] = Field(description="the components, in order")
-    loss: Loss = Field(description="what is minimised")
-    optimizer: Optimizer = Field(description="how the parameters change")
+    loss: Term | tuple[Term, ...] = Field(
+        description="what is minimised: a loss, or a list of terms that are added"
+    )
+    optimizer: Tuned = Field(description="how the parameters change")
     loop: Loop = Field(default_factory=Loop, description="epochs, batches and metrics")

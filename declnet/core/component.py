@@ -19,6 +19,17 @@ from declnet.core.spec import Array, Kind, Spec
 from declnet.errors import ShapeError
 
 
+class Settings(BaseModel):
+    """A mapping of a config that is no component, with no `type` to choose: as strict as one."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
+
+    @classmethod
+    def spell_out(cls, raw: Any) -> Any:
+        """The long form of a shorthand; what is none comes back as it is."""
+        return raw
+
+
 class Component(BaseModel):
     """Base of everything a config names by `type`: strict about types, closed to unknown keys, immutable."""
 

@@ -8,12 +8,14 @@ handing the group another one. The formula may overwrite the gradients: the next
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Annotated, ClassVar, Self, TypeVar
 
 import numpy as np
 from pydantic import Field
+from pydantic_core import CoreSchema, core_schema
 
 from declnet.core.component import Component
 from declnet.core.numerics import BLOCK
@@ -79,3 +81,39 @@ class Optimizer(Component, ABC):
     @abstractmethod
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Make the update for these vectors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Other settings for some parameters: patterns of their names, and the optimizer with what is said changed."""
+
+    match: tuple[str, ...]
+    optimizer: Optimizer
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """An optimizer, and the settings of parameter groups; a parameter is in the first group that matches it."""
+
+    optimizer: Optimizer
+    groups: tuple[Override, ...] = ()
+
+    def split(self, names: Sequence[str]) -> list[tuple[Optimizer, list[str]]]:
+        """The parameters that no group matches, then those of each group, with their settings."""
+        split: list[tuple[Optimizer, list[str]]] = [(self.optimizer, [])]
+        split += [(group.optimizer, []) for group in self.groups]
+        for name in names:
+            matching = (i for i, group in enumerate(self.groups, 1) if matches(name, group.match))
+            split[next(matching, 0)][1].append(name)
+        return split
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
+        """Pydantic takes it as it is: whoever reads the config has made and checked it."""
+        return core_schema.is_instance_schema(cls)
+
+
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns (`*.bias`) stands for a name."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

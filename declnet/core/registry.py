@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Generic, TypeVar
 
 from declnet.core.component import Component, Loss, Module
+from declnet.core.initializer import Initialization
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Optimizer
 from declnet.core.source import Source
@@ -105,6 +106,7 @@ modules: Registry[Module | Wrapper] = Registry(
 losses: Registry[Loss] = Registry("loss", "losses", ("losses",))
 optimizers: Registry[Optimizer] = Registry("optimizer", "optimizers", ("optimizers",))
 metrics: Registry[Metric] = Registry("metric", "metrics", ("metrics",))
+initializers: Registry[Initialization] = Registry("initializer", "initializers", ())
 sources: Registry[Source] = Registry("source", "sources", ("data.sources",))
 
 REGISTRIES: tuple[Registry[Component], ...] = (modules, losses, optimizers, metrics, sources)  # type: ignore[assignment]

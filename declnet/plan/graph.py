@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from declnet.core.component import Buffer, Module, Parameter
 from declnet.core.spec import Spec
-from declnet.errors import Path
+from declnet.core.wrapper import join
+from declnet.errors import Path, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Problem:
 
     message: str
     path: Path
+    severity: Severity = "error"
 
 
 @dataclass(slots=True)
@@ -35,7 +36,9 @@ class Graph:
     """What tracing found out, before any array exists.
 
     `specs[i]` and `origins[i]` describe value i; `inputs` the values that data are put into. Parameters and
-    buffers carry their full names (`encoder.0.weight`), in PyTorch's order.
+    buffers carry their full names (`encoder.0.weight`), in PyTorch's order; `frozen` are the parameters that stay
+    as they are. `outputs` are the values the model ends in, None for an unknown one; `unused` the paths of
+    components that are never called.
     """
 
     specs: list[Spec] = field(default_factory=list)
@@ -44,9 +47,16 @@ class Graph:
     calls: list[Call] = field(default_factory=list)
     parameters: dict[str, Parameter] = field(default_factory=dict)
     buffers: dict[str, Buffer] = field(default_factory=dict)
-    output: int | None = None
+    frozen: set[str] = field(default_factory=set)
+    outputs: list[int | None] = field(default_factory=list)
+    unused: list[Path] = field(default_factory=list)
     terms: list[tuple[int, float]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def output(self) -> int | None:
+        """The value the model ends in, where it is one and known."""
+        return self.outputs[0] if len(self.outputs) == 1 else None
 
     def value(self, spec: Spec, origin: str) -> int:
         """Add a value."""
@@ -84,13 +94,4 @@ class Graph:
         for call in self.needed(training=True):
             for local in self.parameters_of(call):
                 names.setdefault(join(call.owner, local))
-        return [name for name in self.parameters if name in names]
-
-
-def join(prefix: str, name: str) -> str:
-    """`encoder` and `0` are `encoder.0`; nothing and `0` are `0`."""
-    return f"{prefix}.{name}" if prefix else name
-
-
-Refs = tuple[str, ...] | Mapping[str, str] | None
-"""How a node names its inputs: by position, by argument, or not at all."""
+        return [name for name in self.parameters if name in names and name not in self.frozen]

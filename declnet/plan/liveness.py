@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from declnet.core.component import Alias, Scratch, arity
 from declnet.core.spec import DType, Spec
-from declnet.plan.graph import Call, Graph, join
+from declnet.core.wrapper import join
+from declnet.plan.graph import Call, Graph
 from declnet.plan.store import ALIGNMENT
 
 Key = tuple[str | int, ...]
@@ -121,8 +122,9 @@ class _Lifetimes:
     def _alias(self, call: Call) -> Alias:
         """What the component says; an output that is not as large as its input has memory of its own."""
         alias = call.component.alias(training=self.training)
-        same = self.graph.specs[call.inputs[0]] == self.graph.specs[call.output]
-        return "new" if alias == "in_place" and not same else alias
+        if alias != "in_place":
+            return alias
+        return "in_place" if self.graph.specs[call.inputs[0]] == self.graph.specs[call.output] else "new"
 
     def _free(self, value: int) -> bool:
         """Whether nobody but its one reader needs what a value's memory holds."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from declnet.core.component import Action, Site
 from declnet.core.spec import Array, numpy_dtype
-from declnet.plan.graph import Call, join
+from declnet.core.wrapper import join
+from declnet.plan.graph import Call
 from declnet.plan.liveness import Key, Layout
 from declnet.plan.store import Store, aligned
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from declnet.core.component import Loss, Module, arity
+from declnet.core.component import Module, arity
 from declnet.core.spec import Spec
-from declnet.core.wrapper import Node, Value, Wrapper
+from declnet.core.suggest import did_you_mean
+from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Term, Value, Wrapper, join
 from declnet.errors import Path, ShapeError, dotted
-from declnet.plan.graph import Call, Graph, Problem, Refs, join
+from declnet.plan.calls import Calls
+from declnet.plan.graph import Graph
+from declnet.plan.rules import Rule
+from declnet.plan.scope import Scope, some
 
-Scope = dict[str, Value | None]
-"""Names that can be seen, and the values they stand for; None where a mistake left the value unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One term of the loss."""
-
-    loss: Loss
-    path: Path
-    inputs: Refs = None
-    scale: float = 1.0
+CALLS = 10_000
+"""Calls in a graph at most: in blocks within blocks, `use` and `repeat` multiply."""
 
 
 def trace(
@@ -33,177 +27,280 @@ def trace(
     Mistakes are collected in `graph.problems`; what lies behind one is checked as far as it is known.
     """
     tracer = _Tracer()
-    fields = tracer.fields(inputs, "data.inputs")
-    single = next(iter(fields.values())) if len(fields) == 1 else None
-    if len(fields) > 1 and nodes and nodes[0].inputs is None:
-        tracer.problem(
-            f"the data have several inputs ({', '.join(inputs)}): say with 'inputs' which this component reads",
-            nodes[0].path,
-        )
-    output, scope = tracer.nodes(nodes, "", fields, single, reserved=targets)
-    tracer.graph.output = None if output is None else output.index
-    scope |= tracer.fields(targets, "data.targets")
-    for term in terms:
-        tracer.term(term, scope, output, next(iter(targets), None))
+    try:
+        tracer.model(nodes, inputs, targets)
+        tracer.loss(terms, targets)
+    except _TooLarge as error:
+        tracer.problem(f"the model makes more than {CALLS:,} calls; repeat less", error.path)
+    tracer.close()
     return tracer.graph
+
+
+class _TooLarge(Exception):  # noqa: N818 - ends tracing, and is reported as a problem
+    """Tracing would not end in sensible time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
 
 class _Tracer:
     """Walks nodes and writes the graph."""
 
     def __init__(self) -> None:
-        self.graph = Graph()
-        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._calls = Calls()
+        self._rules, self.graph, self.problem = self._calls.rules, self._calls.graph, self._calls.problem
+        self._known: dict[str, tuple[Node, tuple[Rule, ...]]] = {}
+        """Components by the prefix of their parameters, with the rules they stand under: what `use` finds."""
+        self._scopes: list[Scope] = []
+        self._path: Path = ()
+        """The wrapper that is traced."""
+        self._count = 0
 
-    def fields(self, specs: Mapping[str, Spec], where: str) -> Scope:
+    def model(self, nodes: Sequence[Node], inputs: Mapping[str, Spec], targets: Mapping[str, Spec]) -> None:
+        """Call all nodes on the data fields."""
+        fields = self._fields(inputs, "data.inputs")
+        flow = tuple(value for own in fields.values() for value in own)
+        scope = Scope("", fields, flow, targets=tuple(targets))
+        self._nodes(nodes, Place("", ""), scope)
+        self._scopes.append(scope)
+        if nodes:
+            self.graph.outputs = [None if value is None else value.index for value in scope.flow]
+
+    def loss(self, terms: Sequence[Term], targets: Mapping[str, Spec]) -> None:
+        """Call the terms, which see the targets too."""
+        scope = self._scopes[0]
+        fields = self._fields(targets, "data.targets")
+        scope.names.update(fields)
+        scope.targets = ()
+        for term in terms:
+            self._term(term, scope, next(iter(fields.values()), None))
+
+    def close(self) -> None:
+        """Report what only shows at the end."""
+        for rule in self._rules.every:
+            for message, path in rule.unmatched():
+                self.problem(message, path)
+        for owner, (node, _) in self._known.items():
+            called = any(call.owner == owner or call.owner.startswith(f"{owner}.") for call in self.graph.calls)
+            if not called and isinstance(node.component, Module):
+                self.graph.unused.append(node.path)
+
+    def _fields(self, specs: Mapping[str, Spec], where: str) -> dict[str, Flow]:
         """Values for data fields."""
-        scope: Scope = {}
+        fields: dict[str, Flow] = {}
         for name, spec in specs.items():
             index = self.graph.inputs[name] = self.graph.value(spec, f"{where}.{name}")
-            scope[name] = Value(index)
-        return scope
+            fields[name] = (Value(index),)
+        return fields
 
-    def problem(self, message: str, path: Path) -> None:
-        """Note a mistake and go on."""
-        self.graph.problems.append(Problem(message, path))
+    # What wrappers see.
 
-    def chain(self, nodes: Sequence[Node], prefix: str, inputs: Sequence[Value | None]) -> Value | None:
+    def chain(self, nodes: Sequence[Node], place: Place, inputs: Flow) -> Output:
         """The nodes of a block, which sees only its own input."""
         if len(inputs) != 1:
-            raise ShapeError(f"takes one input but gets {len(inputs)}")
-        return self.nodes(nodes, prefix, {"input": inputs[0]}, inputs[0])[0]
+            sources = self._calls.sources(inputs)
+            raise ShapeError(f"takes one input but gets {len(inputs)}{sources}; name one with 'inputs'")
+        scope = Scope(place.owner, {"input": inputs}, inputs, outer=tuple(self._scopes))
+        self._nodes(nodes, place, scope)
+        return Output(scope.flow)
 
-    def nodes(
-        self,
-        nodes: Sequence[Node],
-        prefix: str,
-        scope: Scope,
-        value: Value | None,
-        reserved: Collection[str] = (),
-    ) -> tuple[Value | None, Scope]:
-        """Call nodes in order; each sees the names before it. The last value, and all names."""
+    def call(self, node: Node, place: Place, inputs: Flow) -> Output:
+        """An item of a holder."""
+        self._require_item(node)
+        return self._call(node, place, inputs)
+
+    def hold(self, node: Node, place: Place) -> None:
+        """An item that is called by its name, if at all."""
+        self._require_item(node)
+        with self._rules.under(node, place.owner):
+            self._known[place.owner] = node, self._rules.stack
+            if isinstance(node.component, Wrapper) and not node.component.takes:
+                self._trace(node.component, node.path, place, ())
+
+    def parameter(self, module: Module, place: Place, *field: str | int) -> Value | None:
+        """A value that is learned."""
+        return self._calls.call(module, (*self._path, *field), place, ())
+
+    def _require_item(self, node: Node) -> None:
+        for key in ("name", "inputs", "calls", "use"):
+            if getattr(node, key) is not None:
+                self.problem(
+                    f"{key!r} has no meaning here: what is held is named and called by its holder",
+                    (*node.path, key),
+                )
+
+    # Nodes of a list.
+
+    def _nodes(self, nodes: Sequence[Node], place: Place, scope: Scope) -> None:
+        """Call nodes in order; each sees the names before it."""
+        self._scopes.append(scope)
+        scope.expect(nodes)
         own: set[str] = set()
         for index, node in enumerate(nodes):
             name = node.name or str(index)
-            if name in own:
-                self.problem(f"two components are called {name!r}; give one another name", (*node.path, "name"))
-            elif name in scope or name in reserved:
-                what = "an input" if name in scope else "a target"
-                self.problem(f"{name!r} is already the name of {what}; choose another", (*node.path, "name"))
-            own.add(name)
-            given = self._resolve(node.inputs, _names(node.component), scope, node.path)
-            value = self.call(node, join(prefix, name), [value] if given is None else given)
-            scope = scope | {name: value}
-        return value, scope
+            taken = name in own
+            self._define(name, (*node.path, "name"), own, scope)
+            for call in node.calls or ():
+                self._define(call, (*node.path, "calls", call), own, scope)
+            # A second component of one name is another one, not the first again.
+            output = self._node(node, place.child(f"{name}[{index}]" if taken else name), scope)
+            scope.add(name, output)
+            scope.flow = scope.flow if output.flow is None else output.flow
+        self._scopes.pop()
 
-    def call(self, node: Node, prefix: str, inputs: Sequence[Value | None]) -> Value | None:
-        """Call one node on these values."""
+    def _define(self, name: str, path: Path, own: set[str], scope: Scope) -> None:
+        """Refuse a name that something else has."""
+        if name in own:
+            self.problem(f"two components are called {name!r}; give one another name", path)
+        elif (what := scope.taken(name)) is not None:
+            self.problem(f"{name!r} is already the name of {what}; choose another", path)
+        own.add(name)
+
+    def _node(self, node: Node, place: Place, scope: Scope) -> Output:
+        """Call a node, or what it uses, as often as it says."""
+        if node.use is not None:
+            return self._use(node, place, scope)
+        if node.calls is None:
+            takes = _takes(node)
+            if takes == () and node.inputs is not None:
+                self.problem(
+                    "a holder reads nothing: leave 'inputs' out, or say how it calls with 'forward'",
+                    (*node.path, "inputs"),
+                )
+            return self._call(node, place, scope.read(node.inputs, takes, self.problem, (*node.path, "inputs")))
+        flow: Flow = ()
+        for name, refs in node.calls.items():
+            path = (*node.path, "calls", name)
+            inputs = scope.read(refs, _takes(node), self.problem, path)
+            output = self._call(node, Place(place.child(name).name, place.owner), inputs, path)
+            scope.add(name, output)
+            flow += output.flow or ()
+        return Output(flow)
+
+    def _use(self, node: Node, place: Place, scope: Scope) -> Output:
+        """Call an earlier component again."""
+        ref = str(node.use)
+        owner = join(scope.owner, ref)
+        path = (*node.path, "use")
+        if owner not in self._known:
+            self.problem(self._no_component(ref, scope), path)
+            return UNKNOWN
+        target, stack = self._known[owner]
+        if target.component is not None and not _takes(target):
+            below = [name for name in self._components(scope) if name.startswith(f"{ref}.")]
+            name = f"; name one of its components: {some(below)}" if below else ""
+            self.problem(f"{ref!r} only holds{name}", path)
+            return UNKNOWN
+        inputs = scope.read(node.inputs, _takes(target), self.problem, (*node.path, "inputs"))
+        with self._rules.instead(stack):
+            return self._call(target, Place(place.name, owner), inputs, path)
+
+    def _no_component(self, ref: str, scope: Scope) -> str:
+        if ref in scope.inputs:
+            return f"{ref!r} is {scope.taken(ref)}, not a component"
+        if ref in scope.later:
+            return f"{ref!r} comes later, at {dotted(scope.later[ref])}; only what is before can be used"
+        known = self._components(scope)
+        near = did_you_mean(ref, known) or (f"; there is {some(known)}" if known else "")
+        return f"no component before it is called {ref!r}{near}"
+
+    def _components(self, scope: Scope) -> list[str]:
+        """The components that can be used in a scope, by the names they have there."""
+        start = f"{scope.owner}." if scope.owner else ""
+        return [owner.removeprefix(start) for owner in self._known if owner.startswith(start)]
+
+    def _call(self, node: Node, place: Place, inputs: Flow, again: Path | None = None) -> Output:
+        """Call a node; `again` is where mistakes are reported if that is not the first call."""
+        self._count += 1
+        if self._count > CALLS:
+            raise _TooLarge(node.path)
+        before = self._calls.again
+        if again is not None and before is None and self._was_called(place.owner):
+            self._calls.again = again
+        with self._rules.under(node, place.owner):
+            self._known.setdefault(place.owner, (node, self._rules.stack))
+            output = self._once(node, place, inputs) if node.repeat is None else self._repeat(node, place, inputs)
+        self._calls.again = before
+        return output
+
+    def _was_called(self, owner: str) -> bool:
+        return any(known == owner or known.startswith(f"{owner}.") for known in self._calls.called)
+
+    def _repeat(self, node: Node, place: Place, inputs: Flow) -> Output:
+        """Copies in a row, called by their index, each with weights of its own."""
+        items: dict[str, Flow] = {}
+        for index in map(str, range(node.repeat or 0)):
+            copy = replace(node, repeat=None, init={}, freeze=False)  # the rules hold for the whole row
+            output = self._call(copy, place.child(index), inputs)
+            inputs = inputs if output.flow is None else output.flow
+            items[index] = inputs
+        return Output(inputs, items)
+
+    def _once(self, node: Node, place: Place, inputs: Flow) -> Output:
+        component = node.component
+        if component is None:
+            return UNKNOWN
+        if isinstance(component, Module):
+            return Output((self._calls.call(component, node.path, place, inputs, named=node.inputs is not None),))
         try:
-            if isinstance(node.component, Wrapper):
-                return node.component.trace(self, prefix, inputs)
-            if node.component is None:
-                return None
-            return self._module(node.component, node.path, prefix, inputs)
+            return self._trace(component, node.path, place, inputs)
         except ShapeError as error:
-            self.problem(f"{type(node.component).__name__} {error.message}", node.path)
-            return None
+            self._calls.misfit(f"{component.type} {error.message}", node.path)
+            return UNKNOWN
 
-    def term(self, term: Term, scope: Scope, output: Value | None, target: str | None) -> None:
-        """Call a loss: by default on the model's output and the first target."""
-        names = arity(type(term.loss)).names
-        inputs = self._resolve(term.inputs, names, scope, term.path)
-        if term.inputs is None:
-            if len(names) != 2:
-                what = ", ".join(names)
-                self.problem(f"{type(term.loss).__name__} takes {len(names)} inputs: {what}; name them", term.path)
-                return
-            if target is None:
-                self.problem(f"{type(term.loss).__name__} needs a target; declare data.targets", term.path)
-                return
-            inputs = [output, scope[target]]
-        value = None if inputs is None else self._module(term.loss, term.path, "loss", inputs)
+    def _trace(self, wrapper: Wrapper, path: Path, place: Place, inputs: Flow) -> Output:
+        before, self._path = self._path, path
+        output = wrapper.trace(self, place, inputs)
+        self._path = before
+        return output
+
+    # Losses.
+
+    def _term(self, term: Term, scope: Scope, target: Flow | None) -> None:
+        """Call a loss; what it names is read, the rest is the model's output and the first target."""
+        name = f"loss[{term.path[-1]}]" if len(term.path) > 1 else "loss"
+        inputs = self._term_inputs(term, scope, target)
+        value = None if inputs is None else self._calls.call(term.loss, term.path, Place(name, "loss"), inputs)
         if value is None:
             return
         if self.graph.specs[value.index].shape != ():
             self.problem(
-                f"{type(term.loss).__name__} gives one number for each row; to train it must be reduced: "
-                "mean or sum",
+                f"{term.loss.type} gives one number for each row; to train it must be reduced: mean or sum",
                 (*term.path, "reduction"),
             )
         self.graph.terms.append((value.index, term.scale))
 
-    def _resolve(
-        self, refs: Refs, names: tuple[str, ...] | None, scope: Scope, path: Path
-    ) -> list[Value | None] | None:
-        """The values a node reads, None for each that cannot be found; None where it names none. `names` are
-        those of its inputs, None where they are unknown.
-        """
-        if refs is None:
+    def _term_inputs(self, term: Term, scope: Scope, target: Flow | None) -> Flow | None:
+        """The values of a loss's arguments; None where that was refused."""
+        names = arity(type(term.loss)).names
+        path = (*term.path, "inputs")
+        if isinstance(term.inputs, tuple):
+            return scope.read(term.inputs, names, self.problem, path)
+        given = term.inputs or {}
+        if unknown := [name for name in given if name not in names]:
+            self.problem(f"inputs are {', '.join(names)}; got {', '.join(given)}", (*path, unknown[0]))
             return None
-        wanted: list[tuple[str | int, str]] = list(refs.items() if isinstance(refs, Mapping) else enumerate(refs))
-        for key, ref in wanted:
-            if ref not in scope:
-                self.problem(
-                    f"nothing before it is called {ref!r}; there is {', '.join(scope)}", (*path, "inputs", key)
-                )
-        found = {key: scope.get(ref) for key, ref in wanted}
-        if not isinstance(refs, Mapping) or names is None:
-            return list(found.values())
-        if set(refs) != set(names):
-            self.problem(f"inputs are {', '.join(names)}; got {', '.join(refs)}", (*path, "inputs"))
-            return [None] * len(names)
-        return [found[name] for name in names]
-
-    def _module(self, module: Module, path: Path, prefix: str, inputs: Sequence[Value | None]) -> Value | None:
-        """Infer, complete, and note the call; None where an input or the output is unknown."""
-        takes = arity(type(module))
-        if len(inputs) != len(takes.names) and not (takes.variadic and inputs):
-            plural = "" if len(takes.names) == 1 else "s"
-            what = f"{len(takes.names)} input{plural} ({', '.join(takes.names)})"
-            self.problem(
-                f"{type(module).__name__} takes {'at least one input' if takes.variadic else what} "
-                f"but gets {len(inputs)}",
-                (*path, "inputs"),
-            )
+        outputs = [name for name in names if name != "target"]
+        found: dict[str, Value | None] = {}
+        if len(scope.flow) == len(outputs):
+            found.update(zip(outputs, scope.flow, strict=True))
+        if target and "target" in names:
+            found["target"] = target[0]
+        if given:
+            found.update(zip(given, scope.read(given, list(given), self.problem, path), strict=True))
+        missing = [name for name in names if name not in found]
+        if missing == ["target"]:
+            self.problem(f"{term.loss.type} needs a target; declare data.targets", term.path)
             return None
-        if any(value is None for value in inputs):
+        if missing:
+            what = f"{term.loss.type} takes {len(names)} inputs: {', '.join(names)}"
+            self.problem(f"{what}; name them", term.path)
             return None
-        values = tuple(value.index for value in inputs if value is not None)
-        specs = [self.graph.specs[value] for value in values]
-        output = self._infer(module, specs, values, path)
-        if output is None:
-            return None
-        module, spec = output
-        index = self.graph.value(spec, dotted(path))
-        # A loss owns nothing; the brackets keep it apart from a component that is called 'loss'.
-        owner = f"{prefix}[{index}]" if isinstance(module, Loss) else prefix
-        self.graph.calls.append(Call(prefix, path, module, owner, values, index))
-        for local, parameter in module.parameters(*specs).items():
-            self.graph.parameters[join(owner, local)] = parameter
-        for local, buffer in module.buffers(*specs).items():
-            self.graph.buffers[join(owner, local)] = buffer
-        return Value(index)
-
-    def _infer(
-        self, module: Module, specs: Sequence[Spec], values: Sequence[int], path: Path
-    ) -> tuple[Module, Spec] | None:
-        """The completed module and its output. A wrong size that could have been left out is reported, and
-        then taken as left out, so that what follows is checked too.
-        """
-        try:
-            spec = module.infer(*specs)
-            return module.complete(*specs), spec
-        except ShapeError as error:
-            source = "" if error.argument is None else f" (from {self.graph.origins[values[error.argument]]})"
-            self.problem(error.message + source, path if error.field is None else (*path, error.field))
-            field = error.field
-        if field is None or getattr(module, field) is None or type(module).model_fields[field].default is not None:
-            return None
-        return self._infer(module.model_copy(update={field: None}), specs, values, path)
+        return tuple(found[name] for name in names)
 
 
-def _names(component: Module | Wrapper | None) -> tuple[str, ...] | None:
-    """The inputs of a component by name; a wrapper's is `input`, an unknown one's are unknown."""
-    if component is None:
+def _takes(node: Node) -> Sequence[str] | None:
+    """The inputs of a node's component by name; None where it is unknown."""
+    if node.component is None:
         return None
-    return arity(type(component)).names if isinstance(component, Module) else ("input",)
+    return node.component.takes if isinstance(node.component, Wrapper) else arity(type(node.component)).names

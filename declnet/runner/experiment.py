@@ -13,16 +13,17 @@ from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
 from declnet.config.schema import Config, DataField, Loop, with_fields_of_source
-from declnet.config.suggest import any_of, did_you_mean
-from declnet.core.component import Loss
 from declnet.core.metric import Metric
+from declnet.core.optimizer import Tuned, matches
 from declnet.core.source import Source
 from declnet.core.spec import Kind, Spec
-from declnet.core.wrapper import Block, Node, Wrapper
+from declnet.core.suggest import any_of, did_you_mean
+from declnet.core.wrapper import Block, Node, Term, Wrapper, join
 from declnet.data import table
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
-from declnet.plan.graph import Graph, Problem, join
-from declnet.plan.trace import Term, trace
+from declnet.plan.graph import Graph, Problem
+from declnet.plan.lint import lint
+from declnet.plan.trace import trace
 
 MOST = 20
 """Mistakes shown at most."""
@@ -40,15 +41,21 @@ class Experiment:
     config: Config
     inputs: Fields
     targets: Fields
+    warnings: tuple[Diagnostic, ...] = ()
 
     def graph(self, batch: int) -> Graph:
         """The graph for batches of this many rows."""
-        term = Term(self.config.loss, ("loss",))
-        return trace(self.config.model, [term], batched(self.inputs, batch), batched(self.targets, batch))
+        inputs, targets = (batched(fields, batch) for fields in (self.inputs, self.targets))
+        return trace(self.config.model, terms(self.config.loss), inputs, targets)
 
 
-def load(path: FilePath | str, overrides: Sequence[str] = ()) -> Experiment:
-    """Read and check a config. ConfigError or DataError with every mistake in it."""
+def terms(loss: Any) -> list[Term]:
+    """The terms of a loss, one or several, as far as they could be read."""
+    return [term for term in (loss if isinstance(loss, tuple) else (loss,)) if isinstance(term, Term)]
+
+
+def load(path: FilePath | str, overrides: Sequence[str] = (), *, strict: bool = False) -> Experiment:
+    """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too."""
     document = command_line.apply(yaml.load(path), overrides)
     reading = read_config(document)
     checker = _Checker(reading)
@@ -59,6 +66,8 @@ def load(path: FilePath | str, overrides: Sequence[str] = ()) -> Experiment:
             more = len(problems) - MOST
             problems = [*problems[:MOST], Diagnostic(f"and {more} more mistake{'s' * (more > 1)}")]
         raise (ConfigError if reading.problems or checker.config_is_wrong else DataError)(*problems)
+    if strict and experiment.warnings:
+        raise ConfigError(*(replace(warning, severity="error") for warning in experiment.warnings))
     return experiment
 
 
@@ -81,6 +90,7 @@ class _Checker:
         self.sections = reading.sections
         self.config = reading.config
         self.problems: list[Diagnostic] = list(reading.problems)
+        self.warnings: list[Diagnostic] = []
         self.config_is_wrong = False
 
     def check(self) -> Experiment | None:
@@ -97,7 +107,9 @@ class _Checker:
         if fields is None:
             return None
         self._graph(*fields)
-        return Experiment(self.config, *fields) if self.config is not None and not self.problems else None
+        if self.config is None or self.problems:
+            return None
+        return Experiment(self.config, *fields, tuple(sorted(self.warnings, key=_place)))
 
     def _problem(self, message: str, path: Path) -> None:
         self.config_is_wrong = True
@@ -160,9 +172,10 @@ class _Checker:
         nodes, loss, batch = top.get("model"), top.get("loss"), loop.get("batch_size")
         if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
             return
-        terms = [Term(loss, ("loss",))] if isinstance(loss, Loss) else []
         batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
-        graph, larger = (trace(nodes, terms, batched(inputs, n), batched(targets, n)) for n in (batch, batch + 1))
+        graph, larger = (
+            trace(nodes, terms(loss), batched(inputs, n), batched(targets, n)) for n in (batch, batch + 1)
+        )
         mixed = rows_mixed(graph, larger)
         for problem in mixed or graph.problems:  # where rows are mixed, the rest only follows from it
             self._problem(problem.message, problem.path)
@@ -170,13 +183,26 @@ class _Checker:
             self._problem("the model has no components", ("model",))
         if not self.problems and not graph.trained():
             self._problem("nothing in the model can learn: no component has parameters", ("model",))
-        if graph.output is not None:
-            target = next(iter(batched(targets, batch).values()), None)
-            self._metrics(loop.get("metrics", ()), graph.specs[graph.output], target)
+        if isinstance(optimizer := top.get("optimizer"), Tuned):
+            self._groups(optimizer, graph)
+        self._metrics(loop.get("metrics", ()), graph, next(iter(batched(targets, batch).values()), None))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
+            for warning in lint(graph):
+                mark = self.document.mark(warning.path)
+                self.warnings.append(Diagnostic(warning.message, warning.path, mark, warning.severity))
 
-    def _metrics(self, metrics: Any, output: Spec, target: Spec | None) -> None:
+    def _groups(self, optimizer: Tuned, graph: Graph) -> None:
+        """Patterns that match nothing are misspelt."""
+        for index, group in enumerate(optimizer.groups):
+            for pattern in group.match:
+                if graph.parameters and not any(matches(name, (pattern,)) for name in graph.parameters):
+                    near = did_you_mean(pattern, graph.parameters) or _there_is(graph.parameters)
+                    self._problem(
+                        f"no parameter is called {pattern!r}{near}", ("optimizer", "groups", index, "match")
+                    )
+
+    def _metrics(self, metrics: Any, graph: Graph, target: Spec | None) -> None:
         """Metrics compare the model's output with the first target."""
         for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
             path = ("loop", "metrics", index)
@@ -184,11 +210,13 @@ class _Checker:
                 continue
             if target is None:
                 self._problem(f"{metric.type} needs a target; declare data.targets", path)
-                continue
-            try:
-                metric.check(output, target)
-            except ShapeError as error:
-                self._problem(error.message, path)
+            elif len(graph.outputs) > 1:
+                self._problem(f"{metric.type} looks at one output, the model ends in {len(graph.outputs)}", path)
+            elif graph.output is not None:
+                try:
+                    metric.check(graph.specs[graph.output], target)
+                except ShapeError as error:
+                    self._problem(error.message, path)
 
 
 def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:
@@ -197,7 +225,7 @@ def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:
     for call in graph.calls:
         shapes = {join(call.owner, name): parameter.shape for name, parameter in graph.parameters_of(call).items()}
         if any(name in larger.parameters and larger.parameters[name].shape != shapes[name] for name in shapes):
-            spec, source = graph.inputs_of(call)[0], graph.origins[call.inputs[0]]
+            spec, source = graph.inputs_of(call)[0], graph.origins[call.inputs[0]]  # without inputs nothing follows
             problems.append(
                 Problem(
                     f"{call.component.type} would mix the rows of a batch: its input {spec} is one number a row "
@@ -218,14 +246,25 @@ def _there_is(known: Mapping[str, object]) -> str:
 
 
 def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:
-    """The nodes with every inferred argument filled in."""
-    found: dict[Path, Block] = {call.path: call.component for call in graph.calls}
+    """The nodes with every inferred argument filled in that is the same in all calls."""
+    found: dict[Path, list[Block]] = {}
+    for call in graph.calls:
+        found.setdefault(call.path, []).append(call.component)
 
-    def fill(node: Node) -> Node:
-        block = found.get(node.path, node.component)
+    def fill(node: Any) -> Any:
+        if not isinstance(node, Node) or node.component is None:
+            return node
+        block = node.component
         if isinstance(block, Wrapper):
-            layers = tuple(fill(child) for child in getattr(block, block.children))
-            block = block.model_copy(update={block.children: layers})
-        return replace(node, component=block)
+            held = getattr(block, block.children)
+            inner = {k: fill(v) for k, v in held.items()} if isinstance(held, dict) else tuple(map(fill, held))
+            return replace(node, component=block.model_copy(update={block.children: inner}))
+        complete = found.get(node.path, [block])
+        agreed = {
+            name: getattr(complete[0], name)
+            for name in type(block).model_fields
+            if all(getattr(other, name) == getattr(complete[0], name) for other in complete)
+        }
+        return replace(node, component=block.model_copy(update=agreed))
 
-    return tuple(fill(node) for node in nodes)
+    return tuple(map(fill, nodes))

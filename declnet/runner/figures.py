@@ -78,12 +78,13 @@ def _memory(experiment: Experiment, graph: Graph) -> Memory:
     config = experiment.config
     dtype = config.dtype
     width = numpy_dtype("float", dtype).itemsize
-    places = place(graph.parameters, [graph.trained()], dtype)
+    groups = config.optimizer.split(graph.trained())
+    places = place(graph.parameters, [names for _, names in groups], dtype)
     buffers = sum(Spec(buffer.shape, buffer.kind).nbytes(dtype) for buffer in graph.buffers.values())
     state = sum(
         Spec(item.shape, item.kind).nbytes(dtype)
-        for piece in places.slices
-        for item in config.optimizer.state(piece.stop - piece.start).values()
+        for (optimizer, _), piece in zip(groups, places.slices, strict=True)
+        for item in optimizer.state(piece.stop - piece.start).values()
     )
     activations = max(lay_out(graph, training=training, dtype=dtype).nbytes for training in (True, False))
     return Memory(places.size * width + buffers, places.trained * width, state, activations)

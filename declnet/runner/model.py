@@ -30,7 +30,8 @@ class Model:
         graphs = {batch: experiment.graph(batch) for _, batch in sizes}
         graph = next(iter(graphs.values()))
         self.largest = max(graph.flops(call) for graph in graphs.values() for call in graph.calls)
-        self.store = Store(graph.parameters, graph.buffers, [graph.trained()], dtype)
+        self.groups = experiment.config.optimizer.split(graph.trained())
+        self.store = Store(graph.parameters, graph.buffers, [names for _, names in self.groups], dtype)
         layouts = {
             (training, batch): lay_out(graphs[batch], training=training, dtype=dtype)
             for training, batch in dict.fromkeys(sizes)
@@ -42,15 +43,18 @@ class Model:
 class Optimization:
     """An optimizer over a store's groups: state, and one step."""
 
-    def __init__(self, optimizer: Optimizer, store: Store) -> None:
-        """Allocate the state, and bind the formula to each group."""
+    def __init__(self, settings: Sequence[Optimizer], store: Store) -> None:
+        """Allocate the state, and bind the formula to each group with the settings it has."""
         self.step_count = 0
-        self.settings = [optimizer for _ in store.slices]
-        self._calls_closure = optimizer.calls_closure
+        self.settings = list(settings)
+        self._calls_closure = any(optimizer.calls_closure for optimizer in settings)
         self._plan: Plan | None = None
         self._loss: float | None = None
-        self.groups = [self._group(optimizer, store, piece) for piece in store.slices]
-        self._updates = [optimizer.bind(group, self._closure) for group in self.groups]
+        pairs = list(zip(settings, store.slices, strict=True))
+        self.groups = [self._group(optimizer, store, piece) for optimizer, piece in pairs]
+        self._updates = [
+            optimizer.bind(group, self._closure) for optimizer, group in zip(settings, self.groups, strict=True)
+        ]
 
     @staticmethod
     def _group(optimizer: Optimizer, store: Store, piece: slice) -> Group:

@@ -40,8 +40,7 @@ class Rows:
         graph = experiment.graph(1)
         names = {value: name for name, value in graph.inputs.items()}
         for call in graph.calls:
-            target = names.get(call.inputs[-1])
-            if isinstance(call.component, Loss) and target is not None:
+            if isinstance(call.component, Loss) and (target := names.get(call.inputs[-1])) is not None:
                 try:
                     call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
                 except RowError as error:

@@ -58,7 +58,7 @@ class _Run:
         self.model = Model(experiment, self.rows.sizes(), self.noise)
         self.store = self.model.store
         self.store.initialize(generator(self.config.seed, "initialize"))
-        self.optimization = Optimization(self.config.optimizer, self.store)
+        self.optimization = Optimization([settings for settings, _ in self.model.groups], self.store)
         self.parameters = sum(param.size for param in self.store.params.values())
         self.directory = RunDirectory.create(self.config.name, directory)
         self.keeper = Keeper(self.directory, self.loop.checkpoint_every, self.loop.epochs)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 from declnet.core.registry import modules
-from declnet.core.wrapper import Node, Tracer, Value, Wrapper
+from declnet.core.wrapper import Flow, Node, Output, Place, Tracer, Wrapper
 
 
 @modules.register
@@ -36,6 +35,6 @@ class Sequential(Wrapper):
     type: Literal["Sequential"] = "Sequential"
     layers: tuple[Node, ...]
 
-    def trace(self, tracer: Tracer, prefix: str, inputs: Sequence[Value | None]) -> Value | None:
+    def trace(self, tracer: Tracer, place: Place, inputs: Flow) -> Output:
         """Call the layers in order."""
-        return tracer.chain(self.layers, prefix, inputs)
+        return tracer.chain(self.layers, place, inputs)

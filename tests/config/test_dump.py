@@ -153,6 +153,7 @@ values = st.recursive(
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(texts, values, min_size=1), st.none() | st.text())
 @example({"a": ({"b": ({}, ()), "c": (((),),)},)}, None)
+@example({"A:0,": None}, None)
 @example({"--- a": "--- b", "... a": "- b", "": {"": ("",)}}, "%YAML 1.1\n---")
 def test_round_trip(data: dict[str, object], header: str | None) -> None:
     text = dump(data, header)

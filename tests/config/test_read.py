@@ -28,8 +28,8 @@ LINES = {
 """A config without a mistake, a line for each key: a case replaces some of them, and adds others below."""
 
 CSV = "{source: {type: CSV, path: t.csv}, inputs: "
-WIRED = "expected a name, a list of names, or a mapping from argument to name; got "
-NAME = "a name is letters, digits and underscores, not starting with a digit; got "
+WIRED = "expected a name, a list of names, or a mapping from argument to name, got "
+NAME = "expected a name (letters, digits and underscores, not starting with a digit), got "
 DIRECTORY = (
     "name: a name is up to 100 letters, digits, dots, dashes and underscores, starting with a letter or digit, "
     "because it names a directory; got "
@@ -289,16 +289,16 @@ model: [{type: Linear, out_features: 10, inputs: z}]
 ! 3:50: model[0].inputs[0]: nothing before it is called 'z'; there is x
 
 model: [{type: Linear, out_features: 10, inputs: y}]
-! 3:50: model[0].inputs[0]: nothing before it is called 'y'; there is x
+! 3:50: model[0].inputs[0]: 'y' is a target, which only the loss reads
 
 model: [{type: Linear, out_features: 9, name: a}, {type: Linear, out_features: 10, inputs: [b]}]
-! 3:93: model[1].inputs[0]: nothing before it is called 'b'; there is x, a
+! 3:93: model[1].inputs[0]: nothing before it is called 'b'; there is x and a
 
 model: [{type: Sequential, layers: [{type: Linear, out_features: 10, inputs: x}]}]
-! 3:78: model[0].layers[0].inputs[0]: nothing before it is called 'x'; there is input
+! 3:78: model[0].layers[0].inputs[0]: 'x' is outside the block, which sees only its own names: input; 'input' is what the block reads
 
 model: [{type: Sequential, inputs: [x, x], layers: [{type: Linear, out_features: 10}]}]
-! 3:9: model[0]: Sequential takes one input but gets 2
+! 3:9: model[0]: Sequential takes one input but gets 2 (from data.inputs.x and data.inputs.x); name one with 'inputs'
 
 loss: crossentropyloss
 ! 4:7: loss.type: unknown loss 'crossentropyloss'; did you mean 'CrossEntropyLoss'?
@@ -423,7 +423,7 @@ data: {source: Digits, inputs: [image]}
 !  without brackets: image
 
 data: {source: Digits, inputs: {x: image, z: label}}
-! 3:9: model[0]: the data have several inputs (x, z): say with 'inputs' which this component reads
+! 3:9: model[0]: Linear takes 1 input (input) but gets 2 (from data.inputs.x and data.inputs.z); say with 'inputs' what it reads
 
 data: {source: Digits, inputs: {x: 3}}
 ! 2:36: data.inputs.x: expected a mapping, got 3
@@ -510,7 +510,7 @@ data: {source: CSV}
 ! 2:16: data.source: CSV needs 'path'
 
 data: {source: Digits, inputs: {'a b': image}}
-! 2:33: data.inputs.a b: a name is letters, digits and underscores, not starting with a digit; got 'a b'
+! 2:33: data.inputs.a b: expected a name (letters, digits and underscores, not starting with a digit), got 'a b'
 
 data: <csv>a, targets: {y: {columns: c, dtype: int64}}}
 ! 3:9: model[0]: Linear would mix the rows of a batch: its input (32,) is one number a row (from data.inputs.x);
@@ -530,7 +530,7 @@ model: [{type: Linear, out_features: 10, input: x}]
 
 optimizer: {type: SGD, lr: 0.1, Lr: 0.2}
 ! 5:33: optimizer.Lr: unknown key 'Lr'; did you mean 'lr', which is there already?
-""".strip()
+""".strip()  # noqa: E501 - messages stand on one line
 
 
 def cases(texts: str) -> list[Any]:
@@ -590,7 +590,7 @@ def test_nothing_at_all(folder: Path) -> None:
     needs = {
         "data": "rows, fields and splits",
         "model": "the components, in order",
-        "loss": "what is minimised",
+        "loss": "what is minimised: a loss, or a list of terms that are added",
         "optimizer": "how the parameters change",
     }
     assert refused("name: n\n") == [f"1:1: the config needs '{key}': {what}" for key, what in needs.items()]

@@ -137,7 +137,7 @@ def _unused(net: Net) -> None:
     net.call(Linear(out_features=2), a)
     value = net.call(Tanh(), a)
     net.term(Distance(), value, net["z"])
-    net.graph.output = value
+    net.graph.outputs = [value]
 
 
 def _output_is_inside(net: Net) -> None:
@@ -146,14 +146,14 @@ def _output_is_inside(net: Net) -> None:
     view = net.call(Fold(), a)
     b = net.chain(view, Tanh(), Flatten())
     net.term(Distance(), b, net["z"])
-    net.graph.output = a
+    net.graph.outputs = [a]
 
 
 def _output_is_a_view(net: Net) -> None:
     """The output is a view of data, and the loss reads something else."""
     view = net.call(Fold(), net["x"])
     net.term(Distance(), net.call(Scale(), _linear(net)), net["z"])
-    net.graph.output = view
+    net.graph.outputs = [view]
 
 
 def _integers(net: Net) -> None:
@@ -286,7 +286,7 @@ class _Cook:
         output = self.pick(recipe.output)
         for (kind, one, two, knob), scale in recipe.terms:
             self._term(kind, one, two, knob, scale)
-        self.net.graph.output = output
+        self.net.graph.outputs = [output]
         return self.net.graph
 
     def pick(self, back: int) -> int:

@@ -12,8 +12,9 @@ import numpy as np
 from declnet.core.component import Alias, Buffer, Loss, Module, Parameter, Scratch, Site, Step
 from declnet.core.initializers import Constant, Normal
 from declnet.core.spec import Array, DType, Spec
+from declnet.core.wrapper import join
 from declnet.errors import ShapeError
-from declnet.plan.graph import Call, Graph, join
+from declnet.plan.graph import Call, Graph
 from declnet.plan.liveness import Layout, lay_out
 from declnet.plan.plan import Arena, Plan, bind
 from declnet.plan.store import Store
@@ -469,7 +470,7 @@ class Net:
             graph.parameters[join(owner, local)] = parameter
         for local, buffer in component.buffers(*specs).items():
             graph.buffers[join(owner, local)] = buffer
-        graph.output = graph.value(spec, name)
+        graph.outputs = [graph.value(spec, name)]
         graph.calls.append(Call(name, ("model", name), component, owner, inputs, graph.output))
         return graph.output
 
@@ -484,7 +485,7 @@ class Net:
         output = self.graph.output
         value = self.call(loss, *inputs, owner="loss")
         self.graph.terms.append((value, scale))
-        self.graph.output = output
+        self.graph.outputs = [output]
         return value
 
 

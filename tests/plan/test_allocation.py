@@ -108,7 +108,7 @@ def test_a_step_allocates_nothing(model: str, loss: str, rows: int) -> None:
     """Both modes, and the batch put into its buffers; float32 as in a config without a dtype."""
     net = build(MODELS[model](), LOSSES[loss](), rows)
     plans = Bench({"train": (net.graph, True), "eval": (net.graph, False)}, dtype="float32")
-    optimization = Optimization(AdamW(), plans.store)
+    optimization = Optimization([AdamW()], plans.store)
     data = draw(net.graph, 0, "float32")
 
     def step() -> None:
@@ -128,7 +128,7 @@ def test_an_optimizer_allocates_nothing(optimizer: str, width: int) -> None:
     net = Net(x=Spec((2, width)))
     net.term(MSELoss(), net.chain(net["x"], Linear(out_features=10), Linear(out_features=width)), net["x"])
     plans = Bench({"train": (net.graph, True)}, dtype="float32")
-    optimization = Optimization(OPTIMIZERS[optimizer](), plans.store)
+    optimization = Optimization([OPTIMIZERS[optimizer]()], plans.store)
     plans.run("train", draw(net.graph, 0, "float32"))
     assert peak(lambda: optimization.step(plans.plans["train"])) < BUDGET
 

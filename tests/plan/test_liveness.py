@@ -154,7 +154,7 @@ def read_by_nobody_who_counts(net: Net) -> None:
 def kept(net: Net) -> None:
     a = net.call(linear(), net["x"])
     net.term(Distance(), net.chain(a, Fold(), ReLU(), Flatten()), net["x"])
-    net.graph.output = a
+    net.graph.outputs = [a]
 
 
 def kept_at_the_end(net: Net) -> None:
@@ -281,7 +281,7 @@ def test_only_data_that_are_read_have_a_place(training: bool) -> None:
 def test_an_output_that_is_data_is_kept() -> None:
     net = Net(x=Spec((3, 4)), y=Spec((3, 4)))
     net.term(Distance(), net.call(linear(), net["x"]), net["x"])
-    net.graph.output = net["y"]
+    net.graph.outputs = [net["y"]]
     plans = Bench({"eval": (net.graph, False)})
     data = draw(net.graph, 0)
     plans.run("eval", data)

@@ -8,12 +8,12 @@ from hypothesis import given
 
 from declnet.core.component import arity
 from declnet.core.spec import Array, DType, Spec
-from declnet.core.wrapper import Node
+from declnet.core.wrapper import Node, Term
 from declnet.layers.linear import Linear
 from declnet.losses.mse import MSELoss
 from declnet.plan.graph import Graph
 from declnet.plan.liveness import Layout
-from declnet.plan.trace import Term, trace
+from declnet.plan.trace import trace
 from plan.nets import NASTY, Recipe, nasty, quick, recipes
 from plan.parts import Bench, draw
 

@@ -114,7 +114,7 @@ def test_gaps_stay_zero() -> None:
         Distance(), net.chain(net["x"], Linear(out_features=3), Norm(), Gain(), Linear(out_features=5)), net["x"]
     )
     plans = Bench({"train": (net.graph, True)})
-    optimization = Optimization(AdamW(lr=0.1, weight_decay=0.5), plans.store)
+    optimization = Optimization([AdamW(lr=0.1, weight_decay=0.5)], plans.store)
     before = plans.store.vector.copy()
     plans.run("train", draw(net.graph, 0))
     for _ in range(3):

@@ -9,14 +9,14 @@ import pytest
 from declnet.activations.relu import ReLU
 from declnet.core.component import Loss, Module
 from declnet.core.spec import Spec
-from declnet.core.wrapper import Node, Wrapper
+from declnet.core.wrapper import Node, Term, Wrapper
 from declnet.errors import Path, dotted
 from declnet.layers.linear import Linear
 from declnet.losses.cross_entropy import CrossEntropyLoss
 from declnet.losses.mse import MSELoss
 from declnet.operations.flatten import Flatten
 from declnet.plan.graph import Call, Graph
-from declnet.plan.trace import Term, trace
+from declnet.plan.trace import trace
 from declnet.wrappers.sequential import Sequential
 from plan.parts import Add, Distance, Fold, Gain, Lookup, Mul, Norm, Pair, Ranking
 
@@ -239,10 +239,10 @@ MISTAKES = [
             (ReLU(), {"inputs": ("1",), "name": "last"}),
         ],
         [
-            ("model[0].inputs[0]", "nothing before it is called 'y'; there is x"),
-            ("model[2].inputs[1]", "nothing before it is called '2'; there is x, 0, 1"),
-            ("model[2].inputs[2]", "nothing before it is called 'X'; there is x, 0, 1"),
-            ("model[2].inputs[3]", "nothing before it is called '3'; there is x, 0, 1"),
+            ("model[0].inputs[0]", "'y' is a target, which only the loss reads"),
+            ("model[2].inputs[1]", "'2' comes later, at model[2]; only what is before can be read"),
+            ("model[2].inputs[2]", "nothing before it is called 'X'; did you mean 'x'?"),
+            ("model[2].inputs[3]", "nothing before it is called '3'; there is x, 0 and 1"),
         ],
         id="targets, itself, another case and later ones cannot be read",
     ),
@@ -253,9 +253,16 @@ MISTAKES = [
             (linear(2), {"inputs": ("2",)}),
         ],
         [
-            ("model[1].layers[0].inputs[0]", "nothing before it is called 'a'; there is input"),
-            ("model[1].layers[1].inputs[1]", "nothing before it is called 'x'; there is input, 0"),
-            ("model[2].inputs[0]", "nothing before it is called '2'; there is x, a, 1"),
+            (
+                "model[1].layers[0].inputs[0]",
+                "'a' is outside the block, which sees only its own names: input; 'input' is what the block reads",
+            ),
+            (
+                "model[1].layers[1].inputs[1]",
+                "'x' is outside the block, which sees only its own names: input and 0; "
+                "'input' is what the block reads",
+            ),
+            ("model[2].inputs[0]", "'2' comes later, at model[2]; only what is before can be read"),
         ],
         id="a block hides outer names, and its own",
     ),
@@ -276,13 +283,19 @@ MISTAKES = [
             ("model[3].inputs", "inputs are input1, input2; got input1, other"),
             ("model[4].inputs", "inputs are input1, input2; got input1"),
             ("model[5].inputs", "inputs are input; got x"),
-            ("model[6].inputs", "Mul takes 2 inputs (input, other) but gets 1"),
+            ("model[6]", "Mul takes 2 inputs (input, other) but gets 1; say with 'inputs' what it reads"),
         ],
         id="wrong numbers and names of inputs",
     ),
     pytest.param(
         [([linear(2)], {"inputs": ("x", "x")}), ([linear(2)], {"inputs": ("x",)})],
-        [("model[0]", "Sequential takes one input but gets 2")],
+        [
+            (
+                "model[0]",
+                "Sequential takes one input but gets 2 (from data.inputs.x and data.inputs.x); "
+                "name one with 'inputs'",
+            )
+        ],
         id="a block takes one input",
     ),
     pytest.param(
@@ -314,7 +327,7 @@ MISTAKES = [
             (Add(), {"inputs": ("a", "x", "b")}),
             (linear(2), {"inputs": ("x",)}),
         ],
-        [("model[3].inputs[2]", "nothing before it is called 'b'; there is x, 0, 1, a")],
+        [("model[3].inputs[2]", "nothing before it is called 'b'; there is x, 0, 1 and a")],
         id="behind a mistake that the config reported",
     ),
     pytest.param(
@@ -379,8 +392,8 @@ SAME = "MSELoss compares arrays of one shape but its input is (3, 2) and its tar
             [term(MSELoss(), inputs={"input": "x", "targets": "y"}), Term(MSELoss(), ("loss", 1), ("nope", "y"))],
             Y,
             [
-                ("loss.inputs", "inputs are input, target; got input, targets"),
-                ("loss[1].inputs[0]", "nothing before it is called 'nope'; there is x, 0, y"),
+                ("loss.inputs.targets", "inputs are input, target; got input, targets"),
+                ("loss[1].inputs[0]", "nothing before it is called 'nope'; there is x, 0 and y"),
             ],
             id="names",
         ),
@@ -417,12 +430,19 @@ def test_mistakes_in_the_loss(terms: list[Term], targets: dict[str, Spec], expec
     assert [call.name for call in graph.calls][:1] == ["0"]
 
 
-@pytest.mark.parametrize("first", [linear(2), [linear(2)], (linear(2), {"name": "a"})])
-def test_the_first_component_says_which_of_several_fields_it_reads(first: Entry) -> None:
+SOURCES = "(from data.inputs.x and data.inputs.z)"
+LINEAR = f"Linear takes 1 input (input) but gets 2 {SOURCES}; say with 'inputs' what it reads"
+BLOCK = f"Sequential takes one input but gets 2 {SOURCES}; name one with 'inputs'"
+
+
+@pytest.mark.parametrize(
+    ("first", "message"), [(linear(2), LINEAR), ([linear(2)], BLOCK), ((linear(2), {"name": "a"}), LINEAR)]
+)
+def test_the_first_component_says_which_of_several_fields_it_reads(first: Entry, message: str) -> None:
     """What follows is unknown, but for what names its inputs."""
     graph = traced([first, ReLU(), (linear(2, in_features=3), {"inputs": ("z",)})], inputs=XZ)
     assert problems(graph) == [
-        ("model[0]", "the data have several inputs (x, z): say with 'inputs' which this component reads"),
+        ("model[0]", message),
         ("model[2].in_features", "Linear takes 3 features but its input has 4 (from data.inputs.z)"),
     ]
 

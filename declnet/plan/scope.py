@@ -1,0 +1,107 @@
+"""What can be read at a place in a list of nodes, and what to say of a name that cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from declnet.core.suggest import any_of, did_you_mean
+from declnet.core.wrapper import Flow, Node, Output, Refs
+from declnet.errors import Path, dotted
+
+Report = Callable[[str, Path], None]
+"""Takes a mistake and where it is."""
+
+SHOWN = 8
+"""Names that a message lists at most."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of one list of nodes: `inputs` are there from the start, nodes' names come as they are traced.
+
+    `owner` is the prefix of the components here, `flow` what a node reads that names nothing. Names of several
+    values stand for all of them, those that only hold for none (None).
+    """
+
+    owner: str
+    inputs: Mapping[str, Flow]
+    flow: Flow
+    outer: Sequence[Scope] = ()
+    targets: Sequence[str] = ()
+    names: dict[str, Flow | None] = field(default_factory=dict)
+    later: dict[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Start with the inputs."""
+        self.names.update(self.inputs)
+
+    def expect(self, nodes: Sequence[Node]) -> None:
+        """Note what will be defined, and where."""
+        for index, node in enumerate(nodes):
+            self.later[node.name or str(index)] = node.path
+            self.later.update({name: (*node.path, "calls", name) for name in node.calls or ()})
+
+    def add(self, name: str, output: Output) -> None:
+        """Make an output known under its name, and what is below it under dotted ones."""
+        self.names[name] = output.flow
+        self.later.pop(name, None)
+        for item, flow in output.items.items():
+            self.names[f"{name}.{item}"] = flow
+
+    def taken(self, name: str) -> str | None:
+        """What a name stands for already, if that is no node here."""
+        return "an input" if name in self.inputs else "a target" if name in self.targets else None
+
+    def readable(self) -> list[str]:
+        """The names that stand for values."""
+        return [name for name, flow in self.names.items() if flow is not None]
+
+    def read(self, refs: Refs, takes: Sequence[str] | None, problem: Report, path: Path) -> Flow:
+        """The values that are named, None for each that cannot be found; what flows where none are. `takes` are
+        the names of the inputs, None where they are unknown.
+        """
+        if refs is None:
+            return self.flow
+        wanted: list[tuple[str | int, str]] = list(refs.items() if isinstance(refs, Mapping) else enumerate(refs))
+        found: dict[str | int, Flow] = {}
+        for key, ref in wanted:
+            flow = self.names.get(ref)
+            if flow is None:
+                problem(self.explain(ref), (*path, key))
+            found[key] = (None,) if flow is None else flow
+        if not isinstance(refs, Mapping):
+            return tuple(value for flow in found.values() for value in flow)
+        for key, ref in wanted:
+            if len(found[key]) != 1:
+                problem(f"{ref!r} is {len(found[key])} values, and {key!r} takes one", (*path, key))
+                found[key] = (None,)
+        if takes is None:
+            return tuple(flow[0] for flow in found.values())
+        if set(refs) != set(takes):
+            problem(f"inputs are {', '.join(takes)}; got {', '.join(refs)}", path)
+            return (None,) * len(takes)
+        return tuple(found[name][0] for name in takes)
+
+    def explain(self, ref: str) -> str:
+        """Why a name cannot be read here."""
+        if ref in self.names:
+            below = [name for name in self.readable() if name.startswith(f"{ref}.")]
+            items = f"; name one of its values: {some(below)}" if below else ": call what it holds with 'use'"
+            return f"{ref!r} only holds{items}"
+        if ref in self.targets:
+            return f"{ref!r} is a target, which only the loss reads"
+        if ref in self.later:
+            return f"{ref!r} comes later, at {dotted(self.later[ref])}; only what is before can be read"
+        if any(ref in scope.names for scope in self.outer):
+            return (
+                f"{ref!r} is outside the block, which sees only its own names: {some(self.readable())}; "
+                "'input' is what the block reads"
+            )
+        near = did_you_mean(ref, self.readable())
+        return f"nothing before it is called {ref!r}{near or f'; there is {some(self.readable())}'}"
+
+
+def some(names: Sequence[str]) -> str:
+    """Names as a message lists them."""
+    return any_of(names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"], "and")
