@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from declnet.config.document import DIGITS, UNPRINTABLE, is_string
+from declnet.config.yaml import GLUED
 
 COLUMNS = 100
 
@@ -79,7 +80,7 @@ def _line(value: object, *, flow: bool = False) -> str:
 
 def _string(value: object, *, flow: bool = False, key: bool = False) -> str:
     """A string, in double quotes where YAML would read something else without; `flow`: between brackets; `key`:
-    with a colon it would look like a key and a value without a space between them.
+    it may look like a key and a value without a space between them.
     """
     if not isinstance(value, str):
         raise TypeError(f"a config cannot hold a value of type {type(value).__name__}")
@@ -89,7 +90,7 @@ def _string(value: object, *, flow: bool = False, key: bool = False) -> str:
         _QUOTED.search(text)
         or UNPRINTABLE.search(text)
         or (flow and _BRACKETS.search(text))
-        or (key and ":" in text)
+        or (key and GLUED.match(text))
     )
     if plain and is_string(text):
         return text

@@ -37,7 +37,7 @@ ALIASES = 50
 MISTAKES = 20
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_GLUED = re.compile(r"[A-Za-z_]\w*:[^\s:/\\,{}\[\]]+ *[,}]")  # {p:0.5} is the key 'p:0.5', with no value
+GLUED = re.compile(r"[A-Za-z_]\w*:[^\s:/\\,{}\[\]]+ *[,}]")  # {p:0.5} is the key 'p:0.5', with no value
 _HALF = "\\uD800 to \\uDFFF are halves of a character; write the whole one, or its \\U escape"
 
 
@@ -188,7 +188,7 @@ class _Builder:
             self.refuse("the key before ':' is missing", mark, parent.path)
         elif plain and not is_string(key):
             self.refuse(f'the key {clip(key)} is not a string; quote it: "{clip(key)}"', mark, parent.path)
-        elif plain and _GLUED.match(mark.source, mark.column - 1):
+        elif plain and GLUED.match(mark.source, mark.column - 1):
             self.refuse(f"a space is missing after the ':' in {key}", mark, parent.path)
         if key in parent.value:
             first = self.keys[path]
