@@ -6,7 +6,11 @@ import gc
 import io
 import os
 import sys
-from typing import Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from declnet.errors import Diagnostic
 
 INTERNAL: Final = 70
 INTERRUPTED: Final = 130
@@ -34,6 +38,12 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a bug is reported, never a traceback
         return failed(error)
     return 0
+
+
+def warn(warnings: Iterable[Diagnostic]) -> None:
+    """Say on stderr what is hardly meant."""
+    for item in warnings:
+        print(item, file=sys.stderr)
 
 
 def failed(error: BaseException) -> int:

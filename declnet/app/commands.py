@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -17,6 +18,15 @@ app = typer.Typer(
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Take warnings as errors.")]
+
+
+class Format(StrEnum):
+    """How mistakes and figures are printed."""
+
+    text = "text"
+    json = "json"
+    github = "github"
 
 
 def _version(wanted: bool) -> None:
@@ -47,28 +57,42 @@ def train(
             show_default=False,
         ),
     ] = None,
+    *,
     run_dir: Annotated[
         Optional[Path],  # noqa: UP045 - Typer reads the annotation
         typer.Option(help="Write the run here instead of runs/<name>-<n>; a new or empty directory."),
     ] = None,
+    strict: Strict = False,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Train the network a config describes, and write a run directory."""
     from declnet.app.train import train as run
 
-    run(config, overrides or [], run_dir, as_json=json, quiet=quiet)
+    run(config, overrides or [], run_dir, strict=strict, as_json=json, quiet=quiet)
 
 
 @app.command()
 def validate(
-    configs: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="YAML files.", show_default=False)],
-    json: Json = False,
+    configs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CONFIG... [KEY=VALUE]...",
+            help="YAML files, and settings to change in all of them.",
+            show_default=False,
+        ),
+    ],
+    strict: Strict = False,
+    format: Annotated[
+        Format,
+        typer.Option(help="text; json, for programs; github, which also marks the lines of a pull request."),
+    ] = Format.text,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Check configs without running them; print shapes, parameters, FLOPs and memory."""
     from declnet.app.validate import validate as run
 
-    raise typer.Exit(run(configs, as_json=json))
+    raise typer.Exit(run(configs, strict=strict, form="json" if json else format.value))
 
 
 @app.command()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from declnet.app import warn
 from declnet.app.output import count, figure, print_json, table, write
 from declnet.app.progress import Progress, silent
 from declnet.runner.events import Finished
@@ -14,9 +15,12 @@ from declnet.runner.experiment import load
 from declnet.runner.train import train as run
 
 
-def train(path: Path, overrides: Sequence[str], directory: Path | None, *, as_json: bool, quiet: bool) -> None:
+def train(
+    path: Path, overrides: Sequence[str], directory: Path | None, *, strict: bool, as_json: bool, quiet: bool
+) -> None:
     """Train, and print the summary."""
-    experiment = load(path, overrides)
+    experiment = load(path, overrides, strict=strict)
+    warn(experiment.warnings)
     gc.freeze()  # what was loaded so far stays: later collections need not look at it
     gc.enable()
     with silent() if quiet else Progress.to(sys.stderr) as show:

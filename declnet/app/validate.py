@@ -6,32 +6,57 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from declnet.app import failed
-from declnet.app.output import count, print_json, size, table
-from declnet.errors import DeclnetError
+from declnet.app import failed, warn
+from declnet.app.output import count, print_json, size, table, write
+from declnet.errors import ConfigError, DeclnetError, Diagnostic, dotted
 from declnet.runner.experiment import Experiment, load
 from declnet.runner.figures import Figures, figures
 
 
-def validate(paths: Sequence[Path], *, as_json: bool) -> int:
+def validate(arguments: Sequence[str], *, strict: bool, form: str) -> int:
     """Check each file; the exit code of the first one that is wrong, 0 where none is."""
+    overrides = [argument for argument in arguments if "=" in argument and not Path(argument).exists()]
+    paths = [Path(argument) for argument in arguments if argument not in overrides]
+    if not paths:
+        raise ConfigError("no file is named; KEY=VALUE settings change what is in one")
     code = 0
     reports = []
     for path in paths:
         try:
-            experiment = load(path)
+            experiment = load(path, overrides, strict=strict)
         except DeclnetError as error:
             exit_code = failed(error)
             code = code or exit_code
-            continue
-        found = figures(experiment)
-        if as_json:
-            reports.append(_report(path, experiment, found))
+            diagnostics, network = error.diagnostics, None
         else:
-            _show(path, experiment, found)
-    if as_json:
+            warn(experiment.warnings)
+            diagnostics, network = experiment.warnings, figures(experiment)
+            if form != "json":
+                _show(path, experiment, network)
+        if form == "github":
+            for item in diagnostics:
+                write(_command(item))
+        head = {"config": str(path), "valid": network is not None, "diagnostics": list(map(_plain, diagnostics))}
+        reports.append(head if network is None else head | _report(experiment, network))
+    if form == "json":
         print_json(reports)
     return code
+
+
+def _plain(item: Diagnostic) -> dict[str, object]:
+    """A diagnostic for programs."""
+    place = None if item.mark is None else {key: getattr(item.mark, key) for key in ("file", "line", "column")}
+    return {"severity": item.severity, "place": place, "path": dotted(item.path), "message": item.message}
+
+
+def _command(item: Diagnostic) -> str:
+    """A diagnostic as GitHub's workflow command, which shows it at the line of a pull request.
+
+    Reference: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+    """
+    place = "" if item.mark is None else f" file={item.mark.file},line={item.mark.line},col={item.mark.column}"
+    message = item.message if not item.path else f"{dotted(item.path)}: {item.message}"
+    return f"::{item.severity}{place}::{message.replace('%', '%25')}"
 
 
 def _show(path: Path, experiment: Experiment, found: Figures) -> None:
@@ -46,9 +71,8 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     table("Memory, data aside", ("what for", "size"), [(name, size(nbytes)) for name, nbytes in memory.items()])
 
 
-def _report(path: Path, experiment: Experiment, found: Figures) -> dict[str, object]:
+def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
     return {
-        "config": str(path),
         "name": experiment.config.name,
         "dtype": experiment.config.dtype,
         "batch_size": experiment.config.loop.batch_size,
