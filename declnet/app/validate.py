@@ -54,7 +54,9 @@ def _command(item: Diagnostic) -> str:
 
     Reference: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
-    place = "" if item.mark is None else f" file={item.mark.file},line={item.mark.line},col={item.mark.column}"
+    mark, place = item.mark, ""
+    if mark is not None and not mark.file.startswith("<"):  # the command line is no file
+        place = f" file={mark.file},line={mark.line},col={mark.column}"
     message = item.message if not item.path else f"{dotted(item.path)}: {item.message}"
     return f"::{item.severity}{place}::{message.replace('%', '%25')}"
 

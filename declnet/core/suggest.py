@@ -42,6 +42,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def any_of(words: Iterable[object], last: str = "or") -> str:
-    """`a, b or c`."""
-    *most, end = map(str, words)
+    """`a, b or c`; of no words `nothing`."""
+    *most, end = map(str, [*words] or ["nothing"])
     return f"{', '.join(most)} {last} {end}" if most else end
