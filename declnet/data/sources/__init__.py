@@ -5,5 +5,6 @@ from __future__ import annotations
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "csv": ("CSV",),
     "digits": ("Digits",),
+    "tuples": ("Pairs", "Triplets"),
 }
 """The components of this family, by the file that holds them."""

@@ -1,0 +1,164 @@
+"""Pairs and Triplets: rows of another source put together by their classes, for metric learning."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal, final
+
+import numpy as np
+from pydantic import NonNegativeInt
+
+from declnet.core.registry import sources
+from declnet.core.source import Column, Source
+from declnet.core.spec import Array
+from declnet.core.suggest import any_of
+from declnet.errors import DataError, Diagnostic, Mark
+
+Rows = dict[str, Array]
+"""Row numbers of the other source, by the member of a tuple they are for."""
+
+
+class _Tuples(Source, ABC):
+    """Tuples of rows. No row is in two of them, so what is tested on was never trained on."""
+
+    members: ClassVar[tuple[str, ...]]
+
+    source: Source
+    label: str = "label"
+    seed: NonNegativeInt = 0
+
+    def columns(self) -> dict[str, Column]:
+        """The other source's columns, once for each member."""
+        known = self.source.columns()
+        if self.label not in known or known[self.label].shape:
+            singles = [name for name, column in known.items() if not column.shape]
+            raise DataError(
+                Diagnostic(
+                    f"the source has no column {self.label!r} of classes; there is {any_of(singles)}", ("label",)
+                )
+            )
+        return {f"{member}_{name}": column for member in self.members for name, column in known.items()}
+
+    def read(self, columns: Sequence[str]) -> dict[str, Array]:
+        """Read the other source, and take its rows in the order drawn."""
+        split = {name: name.split("_", 1) for name in columns}
+        table = self.source.read(sorted({self.label, *(own for _, own in split.values())}))
+        rows = self._draw(table[self.label])
+        return {name: table[own][rows[member]] for name, (member, own) in split.items()}
+
+    def locate(self, row: int, column: str) -> Mark | None:
+        """Where the other source holds the value."""
+        member, name = column.split("_", 1)
+        rows = self._draw(self.source.read([self.label])[self.label])
+        return self.source.locate(int(rows[member][row]), name)
+
+    def _draw(self, labels: Array) -> Rows:
+        """The tuples, in an order of their own; DataError where there is none."""
+        rng = np.random.default_rng(self.seed)
+        order = rng.permutation(len(labels))
+        order = order[np.argsort(labels[order], kind="stable")]  # by class, at random within one
+        rows = self._tuples(order, labels)
+        count = len(rows[self.members[0]])
+        if not count:
+            raise DataError(f"{self.type} needs at least two classes with {2 * len(self.members)} rows each")
+        order = rng.permutation(count)
+        return {member: numbers[order] for member, numbers in rows.items()}
+
+    @abstractmethod
+    def _tuples(self, order: Array, labels: Array) -> Rows:
+        """Put rows, given class by class, together."""
+
+
+def _alike(order: Array, labels: Array, share: int) -> tuple[Array, Array, Array]:
+    """Pairs of one class, made of two rows of each `share` of it, and the rows that are left."""
+    _, starts = np.unique(labels[order], return_index=True)
+    first, second, rest = [], [], []
+    for rows in np.split(order, starts[1:]):
+        count = len(rows) // share
+        first.append(rows[:count])
+        second.append(rows[count : 2 * count])
+        rest.append(rows[2 * count :])
+    return np.concatenate(first), np.concatenate(second), np.concatenate(rest)
+
+
+@sources.register
+@final
+class Triplets(_Tuples):
+    """Rows of another source in threes: an anchor, a positive of its class, a negative of another.
+
+    Each row is in one triplet at most, so there are a third as many as rows.
+
+    Shape:
+        anchor_NAME, positive_NAME, negative_NAME: the column NAME of each member, as the other source has it.
+
+    Parameters:
+        source: where rows come from.
+        label: its column of classes.
+        seed: decides which rows come together.
+
+    Raises:
+        DataError: there is no such column, or no two classes with rows enough.
+
+    Reference: Schroff, Kalenichenko and Philbin, "FaceNet: A Unified Embedding for Face Recognition and
+        Clustering", 2015
+    """
+
+    members: ClassVar[tuple[str, ...]] = ("anchor", "positive", "negative")
+
+    type: Literal["Triplets"] = "Triplets"
+
+    def _tuples(self, order: Array, labels: Array) -> Rows:
+        anchor, positive, rest = _alike(order, labels, share=3)
+        # Both are class by class: half way around, another class stands opposite.
+        negative = np.resize(np.roll(rest, len(rest) // 2), len(anchor))
+        right = labels[anchor] != labels[negative]
+        return {"anchor": anchor[right], "positive": positive[right], "negative": negative[right]}
+
+
+@sources.register
+@final
+class Pairs(_Tuples):
+    """Rows of another source in twos, about half of them of one class.
+
+    Each row is in one pair at most, so there are half as many as rows.
+
+    Shape:
+        first_NAME, second_NAME: the column NAME of each member, as the other source has it.
+        same: 1 where both are of one class, else 0.
+
+    Parameters:
+        source: where rows come from.
+        label: its column of classes.
+        seed: decides which rows come together.
+
+    Raises:
+        DataError: there is no such column, or no two classes with rows enough.
+
+    Reference: Hadsell, Chopra and LeCun, "Dimensionality Reduction by Learning an Invariant Mapping", 2006
+    """
+
+    members: ClassVar[tuple[str, ...]] = ("first", "second")
+
+    type: Literal["Pairs"] = "Pairs"
+
+    def columns(self) -> dict[str, Column]:
+        """Those of both members, and whether they are of one class."""
+        return super().columns() | {"same": Column((), "float")}
+
+    def read(self, columns: Sequence[str]) -> dict[str, Array]:
+        """Also compare the classes."""
+        labels = [f"{member}_{self.label}" for member in self.members]
+        table = super().read([*(name for name in columns if name != "same"), *labels])
+        table["same"] = (table[labels[0]] == table[labels[1]]).astype(np.float64)
+        return {name: table[name] for name in columns}
+
+    def _tuples(self, order: Array, labels: Array) -> Rows:
+        first, second, rest = _alike(order, labels, share=4)
+        half = len(rest) // 2
+        other, opposite = rest[:half], rest[len(rest) - half :]
+        different = labels[other] != labels[opposite]
+        return {
+            "first": np.concatenate([first, other[different]]),
+            "second": np.concatenate([second, opposite[different]]),
+        }
