@@ -5,5 +5,8 @@ from __future__ import annotations
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "cross_entropy": ("CrossEntropyLoss",),
     "mse": ("MSELoss",),
+    "l1": ("L1Loss",),
+    "smooth_l1": ("SmoothL1Loss",),
+    "huber": ("HuberLoss",),
 }
 """The components of this family, by the file that holds them."""

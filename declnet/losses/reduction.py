@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from declnet.core.component import Loss, Scratch, Site
-from declnet.core.spec import Array, Spec
+from declnet.core.component import Loss, Scratch, Site, arity
+from declnet.core.spec import Array, Kind, Spec
 from declnet.errors import ShapeError
 
 Reduction = Literal["mean", "sum", "none"]
@@ -16,6 +16,8 @@ DEPRECATED = {
     "size_average": "deprecated in PyTorch: use reduction",
     "reduce": "deprecated in PyTorch: use reduction",
 }
+
+_KINDS: dict[Kind, str] = {"float": "floating-point numbers", "int": "integers", "bool": "booleans"}
 
 
 def reduced(reduction: Reduction, shape: tuple[int, ...]) -> Spec:
@@ -59,14 +61,21 @@ class Reducer:
             np.copyto(self.factor, self._upstream)
 
 
-def require_same_shape(loss: Loss, input: Spec, target: Spec) -> None:
-    """Refuse a target that is not floating point or not of the input's shape."""
-    loss.require_float(input, target)
-    if input.shape != target.shape:
-        column = input.ndim == target.ndim + 1 and input.shape[-1] == 1
-        hint = "; a column becomes (N, 1) when it is written as a list: [column]" if column else ""
+def require_same_shape(loss: Loss, *inputs: Spec, target_kinds: tuple[Kind, ...] = ("float",)) -> None:
+    """Refuse inputs of a loss, the target last, that differ in shape or do not hold what they should."""
+    names, kind = arity(type(loss)).names, inputs[-1].kind
+    loss.require_float(*inputs[:-1])
+    if kind not in target_kinds:
+        taken = " or ".join(_KINDS[name] for name in target_kinds)
         raise ShapeError(
-            f"{type(loss).__name__} compares arrays of one shape but its input is {input} "
-            f"and its target {target}{hint}",
-            argument=1,
+            f"{type(loss).__name__} takes {taken} but its {names[-1]} holds {kind}s", argument=len(inputs) - 1
         )
+    for argument, spec in enumerate(inputs[1:], 1):
+        if spec.shape != inputs[0].shape:
+            column = inputs[0].ndim == spec.ndim + 1 and inputs[0].shape[-1] == 1
+            hint = "; a column becomes (N, 1) when it is written as a list: [column]" if column else ""
+            raise ShapeError(
+                f"{type(loss).__name__} compares arrays of one shape but its {names[0]} is {inputs[0]} "
+                f"and its {names[argument]} {spec}{hint}",
+                argument=argument,
+            )

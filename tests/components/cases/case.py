@@ -74,6 +74,16 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Flags:
+    """Booleans."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, rng: np.random.Generator) -> Array:
+        return np.asarray(rng.random(self.shape) < 0.5)
+
+
+@dataclass(frozen=True)
 class Shares:
     """Probabilities: positive, summing to 1 along `dim`."""
 

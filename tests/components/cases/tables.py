@@ -8,11 +8,12 @@ from _pytest.mark import ParameterSet
 from components.cases import (
     activations,
     bilinear,
+    class_losses,
     conv,
+    difference_losses,
     dropout,
     embedding,
     layers,
-    losses,
     metrics,
     normalization,
     operations,
@@ -27,7 +28,7 @@ FAMILIES: dict[str, tuple[Subject, ...]] = {
     module.__name__.rpartition(".")[2]: module.SUBJECTS
     for module in (
         *(layers, conv, embedding, bilinear, pooling, pad, activations),
-        *(normalization, dropout, operations, losses, optimizers, metrics),
+        *(normalization, dropout, operations, difference_losses, class_losses, optimizers, metrics),
     )
 }
 SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)

@@ -1,4 +1,4 @@
-"""Losses."""
+"""Losses against classes."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from components.cases.case import (
     SEEDS,
-    SPECIALS,
     Bad,
     BadTarget,
     Case,
@@ -26,64 +25,6 @@ REDUCTIONS = ("mean", "sum", "none")
 CLASSES = 3
 WEIGHT = (0.5, 2.0, 1.0)
 IGNORED = -100
-
-
-@st.composite
-def mse(draw: st.DrawFn) -> Case:
-    """Two of one shape."""
-    shape = draw(shapes(0, 4))
-    inputs = (Normal(shape, draw(st.sampled_from((1.0, 1e-8, 1e8))), put=draw(SPECIALS)), Normal(shape))
-    return Case({"reduction": draw(st.sampled_from(REDUCTIONS))}, inputs, seed=draw(SEEDS))
-
-
-MSE = Subject(
-    "MSELoss",
-    cases=(
-        *(
-            Case({"reduction": reduction}, (Normal(shape), Normal(shape)))
-            for reduction, shape in product(REDUCTIONS, ((), (4,), (3, 2), (2, 2, 2, 2)))
-        ),
-        *(Case({"reduction": r}, (Normal((0, 2)), Normal((0, 2))), "no rows") for r in REDUCTIONS),
-        Case(
-            {},
-            (Normal((4,), put=(1.0, inf, inf, nan)), Normal((4,), put=(1.0, inf))),
-            "infinities",
-            rough="infinities",
-        ),
-    ),
-    strategy=mse(),
-    bad=(
-        Bad({"reduction": "average"}, "literal_error", ("reduction",)),
-        Bad({"reduction": None}, "literal_error", ("reduction",)),
-    ),
-    misfits=(
-        Misfit(
-            {},
-            (Spec((4, 3)), Spec((4,))),
-            "MSELoss compares arrays of one shape but its input is (4, 3) and its target (4,)",
-            argument=1,
-        ),
-        Misfit(
-            {},
-            (Spec((4, 1)), Spec((4,))),
-            "MSELoss compares arrays of one shape but its input is (4, 1) and its target (4,); "
-            "a column becomes (N, 1) when it is written as a list: [column]",
-            argument=1,
-        ),
-        Misfit(
-            {},
-            (Spec((4,)), Spec((4,), "int")),
-            "MSELoss takes floating-point numbers but its target holds ints",
-            argument=1,
-        ),
-        Misfit(
-            {},
-            (Spec((4,), "bool"), Spec((4,))),
-            "MSELoss takes floating-point numbers but its input holds bools",
-            argument=0,
-        ),
-    ),
-)
 
 
 def indices(shape: tuple[int, ...], *put: int) -> tuple[Draw, Draw]:
@@ -263,4 +204,4 @@ CROSS_ENTROPY = Subject(
     ),
 )
 
-SUBJECTS = (MSE, CROSS_ENTROPY)
+SUBJECTS = (CROSS_ENTROPY,)
