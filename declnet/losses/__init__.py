@@ -4,6 +4,7 @@ from __future__ import annotations
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "cross_entropy": ("CrossEntropyLoss",),
+    "nll": ("NLLLoss",),
     "mse": ("MSELoss",),
     "l1": ("L1Loss",),
     "smooth_l1": ("SmoothL1Loss",),
