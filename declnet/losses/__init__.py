@@ -5,6 +5,8 @@ from __future__ import annotations
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "cross_entropy": ("CrossEntropyLoss",),
     "nll": ("NLLLoss",),
+    "bce": ("BCELoss",),
+    "bce_with_logits": ("BCEWithLogitsLoss",),
     "mse": ("MSELoss",),
     "l1": ("L1Loss",),
     "smooth_l1": ("SmoothL1Loss",),

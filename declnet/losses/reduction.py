@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
-from declnet.core.component import Loss, Scratch, Site, arity
+from declnet.core.component import Action, Loss, Scratch, Site, Step, arity
 from declnet.core.spec import Array, Kind, Spec
 from declnet.errors import ShapeError
 
 Reduction = Literal["mean", "sum", "none"]
+
+Slope = Callable[[Array], None]
+"""Writes the slopes of the elements' losses in one of the inputs."""
 
 DEPRECATED = {
     "size_average": "deprecated in PyTorch: use reduction",
@@ -59,6 +63,25 @@ class Reducer:
             np.divide(self._upstream, self._count, out=self.factor)
         elif self._reduction == "sum":
             np.copyto(self.factor, self._upstream)
+
+    def scale(self, gradient: Array) -> None:
+        """Turn the slopes of the elements' losses into a gradient."""
+        np.multiply(gradient, self.factor, out=gradient)
+
+    def step(self, site: Site, forward: Action, *slopes: Slope) -> Step:
+        """The step of a loss with these slopes, one for each input."""
+        if site.grad_output is None:
+            return Step(forward)
+        pairs = zip(site.grad_inputs, slopes, strict=True)
+        wanted = [(gradient, slope) for gradient, slope in pairs if gradient is not None]
+
+        def backward() -> None:
+            self.backward()
+            for gradient, slope in wanted:
+                slope(gradient)
+                self.scale(gradient)
+
+        return Step(forward, backward)
 
 
 def require_same_shape(loss: Loss, *inputs: Spec, target_kinds: tuple[Kind, ...] = ("float",)) -> None:

@@ -8,6 +8,7 @@ from _pytest.mark import ParameterSet
 from components.cases import (
     activations,
     bilinear,
+    binary_losses,
     class_losses,
     conv,
     difference_losses,
@@ -28,7 +29,7 @@ FAMILIES: dict[str, tuple[Subject, ...]] = {
     module.__name__.rpartition(".")[2]: module.SUBJECTS
     for module in (
         *(layers, conv, embedding, bilinear, pooling, pad, activations),
-        *(normalization, dropout, operations, difference_losses, class_losses, optimizers, metrics),
+        *(normalization, dropout, operations, class_losses, binary_losses, difference_losses, optimizers, metrics),
     )
 }
 SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)
