@@ -22,7 +22,7 @@ pytestmark = pytest.mark.torch
 
 PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-ELSEWHERE = {"device", "dtype", "params", "kwargs"}
+ELSEWHERE = {"device", "dtype", "params", "args", "kwargs"}
 """PyTorch's arguments that a config says in other places."""
 
 

@@ -97,17 +97,18 @@ class Scale(Module):
 
 @final
 class Tanh(Module):
-    """Written over its input; backward reads the output."""
+    """Written over its input, or not; backward reads the output."""
 
     type: Literal["Tanh"] = "Tanh"
     saves: ClassVar[tuple[str, ...]] = ("output",)
+    place: Alias = "in_place"
 
     def infer(self, input: Spec) -> Spec:
         self.require_float(input)
         return input
 
     def alias(self, *, training: bool) -> Alias:
-        return "in_place"
+        return self.place
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         return {"slope": Scratch(input.shape)} if training else {}
