@@ -110,7 +110,7 @@ class BCEWithLogitsLoss(Loss):
         return of_input, of_target
 
     def _weighted_slopes(self, site: Site, pos_weight: Weights) -> tuple[Slope, Slope]:
-        """(1 + (pos_weight - 1) * t) * sigmoid(x) - pos_weight * t; log_sigmoid(-x) - pos_weight * log_sigmoid(x)."""
+        """(1 + (w - 1) * t) * sigmoid(x) - w * t, and log_sigmoid(-x) - w * log_sigmoid(x); w is pos_weight."""
         x, target = site.inputs
         log, rest = site.scratch["log"], site.scratch["rest"]
         weight, one = np.array(pos_weight, x.dtype), np.array(1, x.dtype)

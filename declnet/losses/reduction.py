@@ -24,12 +24,12 @@ DEPRECATED = {
 _KINDS: dict[Kind, str] = {"float": "floating-point numbers", "int": "integers", "bool": "booleans"}
 
 
-def reduced(reduction: Reduction, shape: tuple[int, ...]) -> Spec:
+def reduced(reduction: str, shape: tuple[int, ...]) -> Spec:
     """The output: a scalar, or one number for each element where nothing is reduced."""
     return Spec(shape if reduction == "none" else ())
 
 
-def each_scratch(reduction: Reduction, shape: tuple[int, ...]) -> dict[str, Scratch]:
+def each_scratch(reduction: str, shape: tuple[int, ...]) -> dict[str, Scratch]:
     """Room for the elements' losses; where nothing is reduced, that is the output itself."""
     return {} if reduction == "none" else {"each": Scratch(shape)}
 

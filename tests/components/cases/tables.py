@@ -14,6 +14,7 @@ from components.cases import (
     difference_losses,
     dropout,
     embedding,
+    kl_div,
     layers,
     metrics,
     normalization,
@@ -21,6 +22,7 @@ from components.cases import (
     optimizers,
     pad,
     pooling,
+    ranking_losses,
 )
 from components.cases.case import Case, Subject
 from declnet.core.component import Component
@@ -29,7 +31,17 @@ FAMILIES: dict[str, tuple[Subject, ...]] = {
     module.__name__.rpartition(".")[2]: module.SUBJECTS
     for module in (
         *(layers, conv, embedding, bilinear, pooling, pad, activations),
-        *(normalization, dropout, operations, class_losses, binary_losses, difference_losses, optimizers, metrics),
+        *(
+            normalization,
+            dropout,
+            operations,
+            class_losses,
+            kl_div,
+            binary_losses,
+            difference_losses,
+            ranking_losses,
+        ),
+        *(optimizers, metrics),
     )
 }
 SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)
