@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from declnet.core.component import Scratch, Site
+from declnet.core.component import Loss, Scratch, Site
 from declnet.core.spec import Array, Spec
-from declnet.errors import RowError
+from declnet.errors import RowError, ShapeError
 
 
 def class_dims(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -21,6 +21,37 @@ def class_dims(shape: tuple[int, ...]) -> tuple[int, int, int]:
 def index_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of the class indices that go with an input of this shape."""
     return () if len(shape) == 1 else (shape[0], *shape[2:])
+
+
+def require_classes(loss: Loss, input: Spec, weight: tuple[float, ...] | None, what: str) -> None:
+    """Refuse an input without classes, and a weight that has not one number for each; `what` the input holds."""
+    loss.require_float(input)
+    name = type(loss).__name__
+    if input.ndim == 0:
+        raise ShapeError(f"{name} takes {what} (N, C, ...) but its input is a single number", argument=0)
+    _, classes, _ = class_dims(input.shape)
+    if classes == 0:
+        raise ShapeError(f"{name} takes at least one class but its input is {input}", argument=0)
+    if weight is not None and len(weight) != classes:
+        raise ShapeError(
+            f"weight has {len(weight)} numbers but the input {input} has {classes} classes", field="weight"
+        )
+
+
+def require_indices(loss: Loss, input: Spec, target: Spec, instead: str = "") -> None:
+    """Refuse a target that does not hold class indices for this input; `instead` names what else may be there."""
+    indices, name = Spec(index_shape(input.shape), "int"), type(loss).__name__
+    if target.shape != indices.shape:
+        raise ShapeError(
+            f"{name} takes class indices {indices}{instead} for an input {input}, but its target is {target}",
+            argument=1,
+        )
+    if target.kind != "int":
+        raise ShapeError(
+            f"{name} takes class indices as integers but its target holds {target.kind}s; "
+            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            argument=1,
+        )
 
 
 def check_classes(input: Spec, target: Array, ignore_index: int) -> None:

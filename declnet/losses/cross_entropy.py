@@ -11,7 +11,14 @@ from declnet.core.component import Action, Loss, Scratch, Site, Step
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
-from declnet.losses.class_targets import ClassTargets, check_classes, class_dims, index_shape
+from declnet.losses.class_targets import (
+    ClassTargets,
+    check_classes,
+    class_dims,
+    index_shape,
+    require_classes,
+    require_indices,
+)
 from declnet.losses.reduction import DEPRECATED, Reducer, Reduction, each_scratch, reduced
 
 
@@ -56,41 +63,16 @@ class CrossEntropyLoss(Loss):
 
     def infer(self, input: Spec, target: Spec) -> Spec:
         """Logits with class indices or probabilities."""
-        self.require_float(input)
-        if input.ndim == 0:
+        require_classes(self, input, self.weight, "logits")
+        if target.kind != "float" or target.shape != input.shape:
+            require_indices(self, input, target, f" or class probabilities {input}")
+        elif self.ignore_index >= 0:
             raise ShapeError(
-                "CrossEntropyLoss takes logits (N, C, ...) but its input is a single number", argument=0
-            )
-        _, classes, _ = class_dims(input.shape)
-        if classes == 0:
-            raise ShapeError(f"CrossEntropyLoss takes at least one class but its input is {input}", argument=0)
-        if self.weight is not None and len(self.weight) != classes:
-            raise ShapeError(
-                f"weight has {len(self.weight)} numbers but the input {input} has {classes} classes",
-                field="weight",
-            )
-        indices = Spec(index_shape(input.shape), "int")
-        if target.kind == "float" and target.shape == input.shape:
-            if self.ignore_index >= 0:
-                raise ShapeError(
-                    "ignore_index is for class indices but the target holds class probabilities",
-                    field="ignore_index",
-                    argument=1,
-                )
-            return reduced(self.reduction, indices.shape)
-        if target.shape != indices.shape:
-            raise ShapeError(
-                f"CrossEntropyLoss takes class indices {indices} or class probabilities {input} "
-                f"for an input {input}, but its target is {target}",
+                "ignore_index is for class indices but the target holds class probabilities",
+                field="ignore_index",
                 argument=1,
             )
-        if target.kind != "int":
-            raise ShapeError(
-                f"CrossEntropyLoss takes class indices as integers but its target holds {target.kind}s; "
-                "give the data field the dtype int64: {columns: ..., dtype: int64}",
-                argument=1,
-            )
-        return reduced(self.reduction, indices.shape)
+        return reduced(self.reduction, index_shape(input.shape))
 
     def check_target(self, input: Spec, target: Array) -> None:
         """Refuse class indices out of range; `target` holds rows first."""

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
-from declnet.core.component import Loss, Scratch, Site
-from declnet.core.spec import Array, Spec
+from declnet.core.component import Action, Loss, Scratch, Site, Step, arity
+from declnet.core.spec import Array, Kind, Spec
 from declnet.errors import ShapeError
 
 Reduction = Literal["mean", "sum", "none"]
+
+Slope = Callable[[Array], None]
+"""Writes the slopes of the elements' losses in one of the inputs."""
 
 DEPRECATED = {
     "size_average": "deprecated in PyTorch: use reduction",
     "reduce": "deprecated in PyTorch: use reduction",
 }
 
+_KINDS: dict[Kind, str] = {"float": "floating-point numbers", "int": "integers", "bool": "booleans"}
 
-def reduced(reduction: Reduction, shape: tuple[int, ...]) -> Spec:
+
+def reduced(reduction: str, shape: tuple[int, ...]) -> Spec:
     """The output: a scalar, or one number for each element where nothing is reduced."""
     return Spec(shape if reduction == "none" else ())
 
 
-def each_scratch(reduction: Reduction, shape: tuple[int, ...]) -> dict[str, Scratch]:
+def each_scratch(reduction: str, shape: tuple[int, ...]) -> dict[str, Scratch]:
     """Room for the elements' losses; where nothing is reduced, that is the output itself."""
     return {} if reduction == "none" else {"each": Scratch(shape)}
 
@@ -58,15 +64,41 @@ class Reducer:
         elif self._reduction == "sum":
             np.copyto(self.factor, self._upstream)
 
+    def scale(self, gradient: Array) -> None:
+        """Turn the slopes of the elements' losses into a gradient."""
+        np.multiply(gradient, self.factor, out=gradient)
 
-def require_same_shape(loss: Loss, input: Spec, target: Spec) -> None:
-    """Refuse a target that is not floating point or not of the input's shape."""
-    loss.require_float(input, target)
-    if input.shape != target.shape:
-        column = input.ndim == target.ndim + 1 and input.shape[-1] == 1
-        hint = "; a column becomes (N, 1) when it is written as a list: [column]" if column else ""
+    def step(self, site: Site, forward: Action, *slopes: Slope) -> Step:
+        """The step of a loss with these slopes, one for each input."""
+        if site.grad_output is None:
+            return Step(forward)
+        pairs = zip(site.grad_inputs, slopes, strict=True)
+        wanted = [(gradient, slope) for gradient, slope in pairs if gradient is not None]
+
+        def backward() -> None:
+            self.backward()
+            for gradient, slope in wanted:
+                slope(gradient)
+                self.scale(gradient)
+
+        return Step(forward, backward)
+
+
+def require_same_shape(loss: Loss, *inputs: Spec, target_kinds: tuple[Kind, ...] = ("float",)) -> None:
+    """Refuse inputs of a loss, the target last, that differ in shape or do not hold what they should."""
+    names, kind = arity(type(loss)).names, inputs[-1].kind
+    loss.require_float(*inputs[:-1])
+    if kind not in target_kinds:
+        taken = " or ".join(_KINDS[name] for name in target_kinds)
         raise ShapeError(
-            f"{type(loss).__name__} compares arrays of one shape but its input is {input} "
-            f"and its target {target}{hint}",
-            argument=1,
+            f"{type(loss).__name__} takes {taken} but its {names[-1]} holds {kind}s", argument=len(inputs) - 1
         )
+    for argument, spec in enumerate(inputs[1:], 1):
+        if spec.shape != inputs[0].shape:
+            column = inputs[0].ndim == spec.ndim + 1 and inputs[0].shape[-1] == 1
+            hint = "; a column becomes (N, 1) when it is written as a list: [column]" if column else ""
+            raise ShapeError(
+                f"{type(loss).__name__} compares arrays of one shape but its {names[0]} is {inputs[0]} "
+                f"and its {names[argument]} {spec}{hint}",
+                argument=argument,
+            )

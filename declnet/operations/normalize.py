@@ -8,9 +8,10 @@ from typing import Annotated, ClassVar, Literal, final
 import numpy as np
 from pydantic import Field, NonNegativeFloat
 
-from declnet.core.component import Action, Module, Scratch, Site, Step
+from declnet.core.component import Module, Scratch, Site, Step
+from declnet.core.norm import Exponent, Norm
 from declnet.core.registry import modules
-from declnet.core.spec import Array, Spec
+from declnet.core.spec import Spec
 from declnet.errors import ShapeError
 from declnet.operations.mean import require_dims
 
@@ -40,7 +41,7 @@ class Normalize(Module):
     saves: ClassVar[tuple[str, ...]] = ("input",)
 
     type: Literal["Normalize"] = "Normalize"
-    p: Annotated[float, Field(ge=0, allow_inf_nan=True)] = 2.0
+    p: Exponent = 2.0
     dim: int | Annotated[tuple[int, ...], Field(min_length=1)] = 1
     eps: NonNegativeFloat = 1e-12
 
@@ -74,14 +75,11 @@ class Normalize(Module):
     def bind(self, site: Site) -> Step:
         """Divide by the norm; backward: also through the norm, where that is not below eps."""
         x, y, norm, denominator = site.input, site.output, site.scratch["norm"], site.scratch["denominator"]
-        dims = tuple(dim for dim, size in enumerate(x.shape) if norm.shape[dim] != size)
-        # Of a single number every norm is its magnitude: there is no power that could overflow.
-        p = self.p if dims or self.p == 0 else 1.0
         eps, zero = (np.array(number, x.dtype) for number in (self.eps, 0))
-        measure = _measure(p, x, dims, norm, site.scratch["work"])
+        length = Norm(self.p, x, norm, site.scratch["work"])
 
         def forward() -> None:
-            measure()
+            length.measure()
             np.maximum(norm, eps, out=denominator)
             np.divide(x, denominator, out=y)
 
@@ -89,15 +87,15 @@ class Normalize(Module):
         if grad_x is None:
             return Step(forward)
         grad_y, work, pull, flat = site.upstream, site.scratch["work"], site.scratch["pull"], site.scratch["flat"]
-        slope = _slope(p, x, dims, site)
+        zeros = site.scratch["zero"]
 
         def backward() -> None:
             np.multiply(grad_y, x, out=work)
-            np.add.reduce(work, axis=dims, keepdims=True, out=pull)
+            np.add.reduce(work, axis=length.dims, keepdims=True, out=pull)
             np.divide(pull, denominator, out=pull)
             np.divide(pull, denominator, out=pull)
             np.divide(grad_y, denominator, out=grad_x)
-            slope()
+            length.slope(pull, denominator, zeros)  # from here on the denominator is not needed
             # At eps itself the norm still counts; where it is 0 it has no slope.
             np.greater_equal(norm, eps, out=flat)
             np.logical_and(flat, norm, out=flat)
@@ -107,61 +105,3 @@ class Normalize(Module):
             np.subtract(grad_x, work, out=grad_x)
 
         return Step(forward, backward)
-
-
-def _measure(p: float, x: Array, dims: tuple[int, ...], norm: Array, work: Array) -> Action:
-    """norm = the p-norms of x."""
-    zero, power, root = (np.array(number, x.dtype) for number in (0, p, 1 / p if p else 0))
-
-    def measure() -> None:
-        if p == 2:
-            np.multiply(x, x, out=work)
-        elif p == 0:
-            np.not_equal(x, zero, out=work)
-        else:
-            np.absolute(x, out=work)
-        if math.isinf(p):
-            np.maximum.reduce(work, axis=dims, keepdims=True, out=norm)
-            return
-        if p not in (0, 1, 2):
-            np.power(work, power, out=work)
-        np.add.reduce(work, axis=dims, keepdims=True, out=norm)
-        if p == 2:
-            np.sqrt(norm, out=norm)
-        elif p not in (0, 1):
-            np.power(norm, root, out=norm)
-
-    return measure
-
-
-def _slope(p: float, x: Array, dims: tuple[int, ...], site: Site) -> Action:
-    """work * pull = pull * the slope of the norm in each number; the denominator is not needed any more."""
-    norm, denominator, work, pull, zeros = (
-        site.scratch[name] for name in ("norm", "denominator", "work", "pull", "zero")
-    )
-    zero, less = (np.array(number, x.dtype) for number in (0, p - 1))
-
-    def slope() -> None:
-        if p == 0:
-            work.fill(0)
-        elif p == 1:
-            np.sign(x, out=work)
-        elif p == 2:
-            np.divide(pull, norm, out=pull)
-            np.copyto(work, x)
-        elif math.isinf(p):  # shared by all that are the largest
-            np.absolute(x, out=work)
-            np.equal(work, norm, out=work)
-            np.add.reduce(work, axis=dims, keepdims=True, out=denominator)
-            np.divide(pull, denominator, out=pull)
-            np.copysign(work, x, out=work)
-        else:  # |x|^(p - 1) / norm^(p - 1), and 0 at 0 also where p < 1
-            np.power(norm, less, out=denominator)
-            np.divide(pull, denominator, out=pull)
-            np.absolute(x, out=work)
-            np.power(work, less, out=work)
-            np.copysign(work, x, out=work)
-            np.equal(x, zero, out=zeros)
-            np.copyto(work, zero, where=zeros)
-
-    return slope

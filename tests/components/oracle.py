@@ -60,6 +60,7 @@ EXPECTED_WARNINGS = (
     "dropout2d: Received a 3D input",
     "Initializing zero-element tensors",
     "Using padding='same' with even kernel",
+    "reduction: .mean. divides the total loss by both",
 )
 """What PyTorch warns of where a case means just that."""
 
@@ -102,7 +103,9 @@ def _call(function: Callable[..., torch.Tensor], material: Material, training: b
         leaves = {f"grad_inputs.{index}": array for index, array in enumerate(inputs)}
         leaves |= {f"grads.{name}": parameter for name, parameter in named.items()}
         torch.autograd.backward(output, torch.from_numpy(material.grad_output))
-        results |= {name: leaf.grad for name, leaf in leaves.items()}
+        # A norm with p = 0 has no gradient, PyTorch says, rather than one of 0.
+        unused = {name: torch.zeros_like(leaf) for name, leaf in leaves.items() if leaf.requires_grad}
+        results |= {name: unused.get(name) if leaf.grad is None else leaf.grad for name, leaf in leaves.items()}
     if isinstance(function, torch.nn.Module):
         results |= {f"buffers.{n}": array for n, array in function.named_buffers() if n in material.state}
     return {name: array.detach().numpy().copy() for name, array in results.items() if array is not None}

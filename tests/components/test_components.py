@@ -172,7 +172,7 @@ def test_bad_targets(subject: Subject, bad: BadTarget) -> None:
 
 @pytest.mark.parametrize(("subject", "case"), examples(Loss, lambda _, case: len(case.inputs[0].shape) > 0))
 def test_targets_of_cases_are_fine(subject: Subject, case: Case) -> None:
-    loss, target = subject(case.arguments), material(subject, case).inputs[1]
+    loss, target = subject(case.arguments), material(subject, case).inputs[-1]
     assert isinstance(loss, Loss)
     loss.check_target(specs_of(case)[0], np.atleast_1d(target))
 

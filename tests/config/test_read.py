@@ -333,8 +333,8 @@ loss: {type: CrossEntropyLoss, weight: [1, 2]}
 loss: {type: CrossEntropyLoss, ignore_index: 1.5}
 ! 4:46: loss.ignore_index: expected a whole number, got 1.5
 
-loss: MSELoss
-! 4:7: loss: MSELoss takes floating-point numbers but its target holds ints (from data.targets.y)
+loss: HuberLoss
+! 4:7: loss: HuberLoss takes floating-point numbers but its target holds ints (from data.targets.y)
 
 loop: {metrics: [Accuracy]}
 ! 6:18: loop.metrics[0].type: unknown metric 'Accuracy'; did you mean 'accuracy'?

@@ -17,7 +17,9 @@ from declnet.core.spec import Spec
 from declnet.dropout.dropout import Dropout
 from declnet.layers.linear import Linear
 from declnet.losses.cross_entropy import CrossEntropyLoss
+from declnet.losses.l1 import L1Loss
 from declnet.losses.mse import MSELoss
+from declnet.losses.smooth_l1 import SmoothL1Loss
 from declnet.operations.flatten import Flatten
 from declnet.optimizers.adam import Adam, AdamW
 from declnet.optimizers.sgd import SGD
@@ -91,6 +93,8 @@ LOSSES: dict[str, Callable[[], Loss]] = {
     "probabilities": lambda: CrossEntropyLoss(weight=(0.5,) * CLASSES),
     "MSELoss": MSELoss,
     "MSELoss, sum": lambda: MSELoss(reduction="sum"),
+    "L1Loss": L1Loss,
+    "SmoothL1Loss": SmoothL1Loss,
 }
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
     "SGD": lambda: SGD(lr=1e-3),

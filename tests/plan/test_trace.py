@@ -13,6 +13,7 @@ from declnet.core.wrapper import Node, Term, Wrapper
 from declnet.errors import Path, dotted
 from declnet.layers.linear import Linear
 from declnet.losses.cross_entropy import CrossEntropyLoss
+from declnet.losses.huber import HuberLoss
 from declnet.losses.mse import MSELoss
 from declnet.operations.flatten import Flatten
 from declnet.plan.graph import Call, Graph
@@ -358,11 +359,12 @@ SAME = "MSELoss compares arrays of one shape but its input is (3, 2) and its tar
     [
         pytest.param(MSE, {}, [("loss", "MSELoss needs a target; declare data.targets")], id="no target"),
         pytest.param(
-            MSE,
+            [term(HuberLoss())],
             LABELS,
-            [("loss", "MSELoss takes floating-point numbers but its target holds ints (from data.targets.y)")],
+            [("loss", "HuberLoss takes floating-point numbers but its target holds ints (from data.targets.y)")],
             id="kind",
         ),
+        pytest.param(MSE, LABELS, [("loss", f"{SAME} (3,) int (from data.targets.y)")], id="kind and shape"),
         pytest.param(
             [term(CrossEntropyLoss())],
             {"y": Spec((3,))},

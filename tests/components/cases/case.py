@@ -62,6 +62,19 @@ class Normal:
 
 
 @dataclass(frozen=True)
+class Uniform:
+    """Floats from low to high; `put` replaces the first."""
+
+    shape: tuple[int, ...]
+    low: float
+    high: float
+    put: tuple[float, ...] = ()
+
+    def __call__(self, rng: np.random.Generator) -> Array:
+        return replaced(np.asarray(rng.uniform(self.low, self.high, self.shape)), self.put)
+
+
+@dataclass(frozen=True)
 class Labels:
     """Integers from 0 to classes - 1; `put` replaces the first."""
 
@@ -71,6 +84,16 @@ class Labels:
 
     def __call__(self, rng: np.random.Generator) -> Array:
         return replaced(np.asarray(rng.integers(0, self.classes, self.shape)), self.put)
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Booleans."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, rng: np.random.Generator) -> Array:
+        return np.asarray(rng.random(self.shape) < 0.5)
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,21 @@ from _pytest.mark import ParameterSet
 from components.cases import (
     activations,
     bilinear,
+    binary_losses,
+    class_losses,
     conv,
+    difference_losses,
     dropout,
     embedding,
+    kl_div,
     layers,
-    losses,
     metrics,
     normalization,
     operations,
     optimizers,
     pad,
     pooling,
+    ranking_losses,
 )
 from components.cases.case import Case, Subject
 from declnet.core.component import Component
@@ -27,7 +31,17 @@ FAMILIES: dict[str, tuple[Subject, ...]] = {
     module.__name__.rpartition(".")[2]: module.SUBJECTS
     for module in (
         *(layers, conv, embedding, bilinear, pooling, pad, activations),
-        *(normalization, dropout, operations, losses, optimizers, metrics),
+        *(
+            normalization,
+            dropout,
+            operations,
+            class_losses,
+            kl_div,
+            binary_losses,
+            difference_losses,
+            ranking_losses,
+        ),
+        *(optimizers, metrics),
     )
 }
 SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)

@@ -1,6 +1,7 @@
-"""Losses."""
+"""Losses against classes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from math import inf, nan
 
@@ -8,7 +9,6 @@ from hypothesis import strategies as st
 
 from components.cases.case import (
     SEEDS,
-    SPECIALS,
     Bad,
     BadTarget,
     Case,
@@ -26,64 +26,6 @@ REDUCTIONS = ("mean", "sum", "none")
 CLASSES = 3
 WEIGHT = (0.5, 2.0, 1.0)
 IGNORED = -100
-
-
-@st.composite
-def mse(draw: st.DrawFn) -> Case:
-    """Two of one shape."""
-    shape = draw(shapes(0, 4))
-    inputs = (Normal(shape, draw(st.sampled_from((1.0, 1e-8, 1e8))), put=draw(SPECIALS)), Normal(shape))
-    return Case({"reduction": draw(st.sampled_from(REDUCTIONS))}, inputs, seed=draw(SEEDS))
-
-
-MSE = Subject(
-    "MSELoss",
-    cases=(
-        *(
-            Case({"reduction": reduction}, (Normal(shape), Normal(shape)))
-            for reduction, shape in product(REDUCTIONS, ((), (4,), (3, 2), (2, 2, 2, 2)))
-        ),
-        *(Case({"reduction": r}, (Normal((0, 2)), Normal((0, 2))), "no rows") for r in REDUCTIONS),
-        Case(
-            {},
-            (Normal((4,), put=(1.0, inf, inf, nan)), Normal((4,), put=(1.0, inf))),
-            "infinities",
-            rough="infinities",
-        ),
-    ),
-    strategy=mse(),
-    bad=(
-        Bad({"reduction": "average"}, "literal_error", ("reduction",)),
-        Bad({"reduction": None}, "literal_error", ("reduction",)),
-    ),
-    misfits=(
-        Misfit(
-            {},
-            (Spec((4, 3)), Spec((4,))),
-            "MSELoss compares arrays of one shape but its input is (4, 3) and its target (4,)",
-            argument=1,
-        ),
-        Misfit(
-            {},
-            (Spec((4, 1)), Spec((4,))),
-            "MSELoss compares arrays of one shape but its input is (4, 1) and its target (4,); "
-            "a column becomes (N, 1) when it is written as a list: [column]",
-            argument=1,
-        ),
-        Misfit(
-            {},
-            (Spec((4,)), Spec((4,), "int")),
-            "MSELoss takes floating-point numbers but its target holds ints",
-            argument=1,
-        ),
-        Misfit(
-            {},
-            (Spec((4,), "bool"), Spec((4,))),
-            "MSELoss takes floating-point numbers but its input holds bools",
-            argument=0,
-        ),
-    ),
-)
 
 
 def indices(shape: tuple[int, ...], *put: int) -> tuple[Draw, Draw]:
@@ -129,7 +71,7 @@ def with_ignored_rows() -> Iterator[Case]:
 
 
 @st.composite
-def cross_entropy(draw: st.DrawFn) -> Case:
+def cross_entropy(draw: st.DrawFn, targets: tuple[str, ...] = ("indices", "shares")) -> Case:
     """Any shape, either kind of target."""
     classes, inner = draw(st.integers(1, 6)), draw(st.none() | shapes(0, 3))
     shape = (classes,) if inner is None else (draw(st.integers(0, 6)), classes, *inner)
@@ -140,12 +82,19 @@ def cross_entropy(draw: st.DrawFn) -> Case:
         "label_smoothing": draw(st.sampled_from((0.0, 0.1, 1.0)) | st.floats(0, 1)),
     }
     logits = Normal(shape, draw(st.sampled_from((1.0, 100.0, 1e4))))
-    if draw(st.booleans()):
+    if draw(st.sampled_from(targets)) == "shares":
         _, target = shares(shape)
         return Case(arguments, (logits, target), seed=draw(SEEDS))
     ignored = draw(st.sampled_from((IGNORED, *range(classes), classes)))
     put = tuple(draw(st.lists(st.sampled_from((ignored, classes - 1)), max_size=4)))
     return Case(arguments | {"ignore_index": ignored}, (logits, Labels(rows, classes, put)), seed=draw(SEEDS))
+
+
+@st.composite
+def nll(draw: st.DrawFn) -> Case:
+    """Any shape; the input need not be log-probabilities."""
+    case = draw(cross_entropy(targets=("indices",)))
+    return replace(case, arguments={n: v for n, v in case.arguments.items() if n != "label_smoothing"})
 
 
 HUGE = (1e4, -1e4, 0.0, -1e4, 1e4, 1e4)
@@ -263,4 +212,81 @@ CROSS_ENTROPY = Subject(
     ),
 )
 
-SUBJECTS = (MSE, CROSS_ENTROPY)
+NLL = Subject(
+    "NLLLoss",
+    cases=(
+        *(
+            Case({"weight": weight, "reduction": reduction}, indices(shape))
+            for weight, reduction, shape in product(
+                (None, WEIGHT), REDUCTIONS, ((CLASSES,), (4, CLASSES), (2, CLASSES, 2), (2, CLASSES, 2, 2))
+            )
+        ),
+        *(
+            replace(case, arguments={n: v for n, v in case.arguments.items() if n != "label_smoothing"})
+            for case in with_ignored_rows()
+            if case.arguments["label_smoothing"] == 0
+        ),
+        Case({}, indices((3, 1), 0, 0, 0), "one class"),
+        *(
+            Case(
+                {"weight": weight, "reduction": "none"},
+                (Normal((2, 2), put=(-inf, 0.0, -inf, -inf)), Labels((2,), 2, (0, 1))),
+                "-inf",
+                rough="infinities",
+            )
+            for weight in (None, (0.0, 1.0))
+        ),
+        *(Case({"reduction": reduction}, indices((0, CLASSES)), "no rows") for reduction in REDUCTIONS),
+        Case({}, indices((2, CLASSES, 0)), "no rows"),
+    ),
+    strategy=nll(),
+    bad=(
+        Bad({"weight": (1.0, "2")}, "float_type", ("weight", 1)),
+        Bad({"ignore_index": 0.0}, "int_type", ("ignore_index",)),
+        Bad({"reduction": "batchmean"}, "literal_error", ("reduction",)),
+    ),
+    misfits=(
+        Misfit(
+            {},
+            (Spec((4, 0)), Spec((4,), "int")),
+            "NLLLoss takes at least one class but its input is (4, 0)",
+            argument=0,
+        ),
+        Misfit(
+            {},
+            (Spec(()), Spec((), "int")),
+            "NLLLoss takes log-probabilities (N, C, ...) but its input is a single number",
+            argument=0,
+        ),
+        Misfit(
+            {"weight": (1.0, 2.0)},
+            (Spec((4, 3)), Spec((4,), "int")),
+            "weight has 2 numbers but the input (4, 3) has 3 classes",
+            field="weight",
+        ),
+        Misfit(
+            {},
+            (Spec((4, 3)), Spec((4, 3))),
+            "NLLLoss takes class indices (4,) int for an input (4, 3), but its target is (4, 3)",
+            argument=1,
+        ),
+        Misfit(
+            {},
+            (Spec((4, 3)), Spec((4,))),
+            "NLLLoss takes class indices as integers but its target holds floats; "
+            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            argument=1,
+        ),
+    ),
+    bad_targets=(
+        BadTarget(
+            {},
+            Spec((2, 3)),
+            (0, IGNORED, 3),
+            "the class 3 does not exist: the model's output has 3, 0 to 2",
+            row=2,
+        ),
+    ),
+)
+
+SUBJECTS = (CROSS_ENTROPY, NLL)

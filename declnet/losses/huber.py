@@ -1,0 +1,60 @@
+"""HuberLoss."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, final
+
+import numpy as np
+from pydantic import PositiveFloat
+
+from declnet.core.component import Scratch, Site, Step
+from declnet.core.registry import losses
+from declnet.core.spec import Array, Kind, Spec
+from declnet.losses.difference import DifferenceLoss, bent
+
+
+@losses.register
+@final
+class HuberLoss(DifferenceLoss):
+    """Squared error near 0, absolute far off: loss = d² / 2 where d = |input - target| <= delta, else a line.
+
+    The line is delta * (d - delta / 2), which goes on where the square ends, at the same slope.
+
+    Shape:
+        input: (*), any shape. target: the same. output: (), or (*) where reduction is none. Its unit is the
+        square of the target's.
+
+    Parameters:
+        reduction: mean, sum or none.
+        delta: the difference at which the square turns into a line, greater than 0.
+
+    Raises:
+        ShapeError: input and target differ in shape (PyTorch warns and broadcasts, which is hardly ever
+            meant), or one of them is not floating point.
+
+    Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.HuberLoss.html;
+        Huber, "Robust Estimation of a Location Parameter", 1964.
+    """
+
+    pytorch = "torch.nn.HuberLoss"
+    refused: ClassVar[dict[str, str]] = {}
+
+    type: Literal["HuberLoss"] = "HuberLoss"
+    delta: PositiveFloat = 1.0
+
+    def target_kinds(self) -> tuple[Kind, ...]:
+        """PyTorch's takes no other."""
+        return ("float",)
+
+    def flops(self, input: Spec, target: Spec) -> int:
+        """Difference, cut, its half, what is left, product, sum: six for each element."""
+        return 6 * input.size
+
+    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
+        """The differences, and these cut off at delta."""
+        return super().scratch(input, target, training=training) | {"near": Scratch(input.shape)}
+
+    def curve(self, difference: Array, each: Array, site: Site) -> Step:
+        """A parabola up to delta, then a line of slope delta."""
+        delta, one = (np.array(number, difference.dtype) for number in (self.delta, 1))
+        return bent(difference, each, site.scratch["near"], delta, one)

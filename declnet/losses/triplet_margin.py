@@ -1,0 +1,186 @@
+"""TripletMarginLoss."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal, final
+
+import numpy as np
+from pydantic import PositiveFloat
+
+from declnet.core.component import Loss, Scratch, Site, Step
+from declnet.core.norm import Exponent, Norm
+from declnet.core.registry import losses
+from declnet.core.spec import Array, Spec
+from declnet.errors import ShapeError
+from declnet.losses.reduction import (
+    DEPRECATED,
+    Reducer,
+    Reduction,
+    each_scratch,
+    reduced,
+    require_same_shape,
+)
+
+PAIRS = {"positive": (0, 1), "negative": (0, 2), "swapped": (1, 2)}
+"""Which of anchor, positive and negative each distance lies between."""
+
+
+@losses.register
+@final
+class TripletMarginLoss(Loss):
+    """What lacks of a margin: loss = max(0, d(anchor, positive) - d(anchor, negative) + margin).
+
+    d(x, y) is the p-norm of x - y + eps. With swap, d(positive, negative) takes the place of d(anchor,
+    negative) where it is the smaller. At the kink the slope is that of the line, as in PyTorch.
+
+    Shape:
+        anchor, positive, negative: (*, D): rows of D numbers, unbatched (D). output: (), or (*) where reduction
+        is none. Its unit is the inputs'.
+
+    Parameters:
+        margin: by how much the negative is to be farther off than the positive, above 0.
+        p: the exponent of the norm, 0 or more (below 0, which PyTorch takes, there is no norm).
+        eps: added to each difference, which keeps the slope of a distance of 0 finite.
+        swap: whether the negative may be compared with the positive.
+        reduction: mean, sum or none.
+
+    Raises:
+        ShapeError: the three differ in shape (PyTorch broadcasts, which is hardly ever meant), one is not
+            floating point, or p is infinite and there is no number to be the largest.
+
+    Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.TripletMarginLoss.html;
+        Balntas, Riba, Ponsa, Mikolajczyk, "Learning Local Feature Descriptors with Triplets and Shallow
+        Convolutional Neural Networks", 2016.
+    """
+
+    pytorch = "torch.nn.TripletMarginLoss"
+    refused: ClassVar[dict[str, str]] = DEPRECATED
+
+    type: Literal["TripletMarginLoss"] = "TripletMarginLoss"
+    margin: PositiveFloat = 1.0
+    p: Exponent = 2.0
+    eps: float = 1e-6
+    swap: bool = False
+    reduction: Reduction = "mean"
+
+    def infer(self, anchor: Spec, positive: Spec, negative: Spec) -> Spec:
+        """Three of one shape."""
+        require_same_shape(self, anchor, positive, negative)
+        if math.isinf(self.p) and anchor.ndim and anchor.shape[-1] == 0:
+            raise ShapeError(
+                f"TripletMarginLoss cannot take the largest of nothing: its anchor is {anchor}",
+                field="p",
+                argument=0,
+            )
+        return reduced(self.reduction, anchor.shape[:-1])
+
+    def _pairs(self) -> tuple[str, ...]:
+        return ("positive", "negative", "swapped")[: 3 if self.swap else 2]
+
+    def flops(self, anchor: Spec, positive: Spec, negative: Spec) -> int:
+        """Difference, eps, power, sum: four for each number of each pair."""
+        return 4 * len(self._pairs()) * anchor.size
+
+    def scratch(self, anchor: Spec, positive: Spec, negative: Spec, *, training: bool) -> dict[str, Scratch]:
+        """Each pair's differences and distances, which backward reads, and room to work with them."""
+        shape, kept = anchor.shape, _kept(anchor.shape)
+        names = {f"{pair}.difference": Scratch(shape, saved=training) for pair in self._pairs()}
+        names |= {f"{pair}.distance": Scratch(kept, saved=training) for pair in self._pairs()}
+        names |= {"work": Scratch(shape), "nearest": Scratch(kept)}
+        if training:
+            names |= {name: Scratch(kept) for name in ("pull", "spare")}
+            names |= {"missed": Scratch(kept, "bool", saved=True), "none": Scratch(kept, "bool")}
+            names["zeros"] = Scratch(shape, "bool")
+        return names | each_scratch(self.reduction, shape[:-1])
+
+    def bind(self, site: Site) -> Step:
+        """Distances, and the margin that lacks; backward: through the distances that count."""
+        x, kept = site.inputs[0], _kept(site.inputs[0].shape)
+        distances = {pair: Distance(pair, self, site) for pair in self._pairs()}
+        to_positive, to_negative, *swapped = (distance.length for distance in distances.values())
+        nearest, work, missed = site.scratch["nearest"], site.scratch["work"], site.scratch.get("missed")
+        reducer = Reducer(self.reduction, site, kept, np.array(math.prod(kept), x.dtype))
+        each, margin, zero = reducer.each, np.array(self.margin, x.dtype), np.array(0, x.dtype)
+
+        def forward() -> None:
+            for distance in distances.values():
+                distance.forward()
+            np.copyto(nearest, to_negative)
+            for other in swapped:
+                np.minimum(nearest, other, out=nearest)
+            np.add(to_positive, margin, out=each)
+            np.subtract(each, nearest, out=each)
+            if missed is not None:
+                np.greater_equal(each, zero, out=missed)
+            np.maximum(each, zero, out=each)
+            reducer.forward()
+
+        if site.grad_output is None or missed is None:
+            return Step(forward)
+        grads, pull, factor = site.grad_inputs, site.scratch["pull"], reducer.factor
+        shares = {"positive": None, "negative": swapped, "swapped": (to_negative,)}
+
+        def backward() -> None:
+            reducer.backward()
+            for grad in grads:
+                if grad is not None:
+                    grad.fill(0)
+            for pair, distance in distances.items():
+                first, second = (grads[index] for index in PAIRS[pair])
+                if first is None and second is None:
+                    continue
+                np.multiply(factor, missed, out=pull)
+                if pair != "positive":
+                    np.negative(pull, out=pull)
+                for other in shares[pair] or ():
+                    distance.share(other)
+                distance.backward()
+                if first is not None:
+                    np.add(first, work, out=first)
+                if second is not None:
+                    np.subtract(second, work, out=second)
+
+        return Step(forward, backward)
+
+
+class Distance:
+    """Between two of the inputs: the p-norms of their differences."""
+
+    def __init__(self, pair: str, loss: TripletMarginLoss, site: Site) -> None:
+        """Bind to the pair's scratch."""
+        self._first, self._second = (site.inputs[index] for index in PAIRS[pair])
+        self._difference, self.length = (site.scratch[f"{pair}.{name}"] for name in ("difference", "distance"))
+        self._work, dtype = site.scratch["work"], self._first.dtype
+        self._eps, self._zero, self._half = (np.array(number, dtype) for number in (loss.eps, 0, 0.5))
+        self._norm = Norm(loss.p, self._difference, self.length, self._work)
+        if site.grad_output is not None:
+            self._pull, self._spare, self._none, self._zeros = (
+                site.scratch[name] for name in ("pull", "spare", "none", "zeros")
+            )
+
+    def forward(self) -> None:
+        """The distances."""
+        np.subtract(self._first, self._second, out=self._difference)
+        np.add(self._difference, self._eps, out=self._difference)
+        self._norm.measure()
+
+    def share(self, other: Array) -> None:
+        """Of the pull on the smaller of two distances, what this one gets: all, half, or nothing."""
+        np.equal(self.length, other, out=self._none)
+        np.multiply(self._pull, self._half, out=self._spare)
+        np.copyto(self._pull, self._spare, where=self._none)
+        np.greater(self.length, other, out=self._none)
+        np.copyto(self._pull, self._zero, where=self._none)
+
+    def backward(self) -> None:
+        """work = the pull on the distances, on the differences; a distance of 0 has no slope."""
+        self._norm.slope(self._pull, self._spare, self._zeros)
+        np.equal(self.length, self._zero, out=self._none)
+        np.copyto(self._pull, self._zero, where=self._none)
+        np.multiply(self._work, self._pull, out=self._work)
+
+
+def _kept(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the distances, with the dimension that they are taken along."""
+    return (*shape[:-1], 1) if shape else ()
