@@ -77,7 +77,7 @@ def validate(
     configs: Annotated[
         list[str],
         typer.Argument(
-            metavar="CONFIG... [KEY=VALUE]...",
+            metavar="CONFIG...",
             help="YAML files, and settings to change in all of them.",
             show_default=False,
         ),

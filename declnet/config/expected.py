@@ -112,9 +112,10 @@ def _one(kind: Any) -> str:
 
 
 def _plural(noun: str) -> str:
-    """`a whole number` is `whole numbers`."""
+    """`a whole number` is `whole numbers`, `a list of numbers` is `lists of numbers`."""
     article, _, rest = noun.partition(" ")
-    return f"{rest}s" if article in ("a", "an") else noun
+    head, of, what = rest.partition(" of ")
+    return f"{head}s{of}{what}" if article in ("a", "an") else noun
 
 
 def limits(metadata: Sequence[Any]) -> str:

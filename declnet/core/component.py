@@ -187,8 +187,8 @@ class Module(Component, ABC):
         """Refuse inputs that are not floating point."""
         for argument, spec in enumerate(inputs):
             if spec.kind != "float":
-                names = arity(type(self)).names
-                name = names[min(argument, len(names) - 1)]
+                known = arity(type(self))
+                name = f"input {argument + 1}" if known.variadic else known.names[argument]
                 raise ShapeError(
                     f"{type(self).__name__} takes floating-point numbers but its {name} holds {spec.kind}s",
                     argument=argument,

@@ -30,8 +30,8 @@ class BatchNorm(ChannelNorm, ABC):
         """As PyTorch does; in evaluation too where there are no running statistics."""
         if self.view(input.shape).count == 1:
             raise ShapeError(
-                f"Expected more than 1 value per channel: {type(self).__name__} normalises with the statistics of "
-                f"the batch but its input is {input}",
+                f"{type(self).__name__} needs more than 1 value per channel, for the statistics of the batch, "
+                f"but its input is {input}",
                 argument=0,
             )
 

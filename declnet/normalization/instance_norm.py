@@ -28,8 +28,8 @@ class InstanceNorm(ChannelNorm, ABC):
         """As PyTorch does; in evaluation too where there are no running statistics."""
         if self.view(input.shape).places == 1:
             raise ShapeError(
-                f"Expected more than 1 spatial element: {type(self).__name__} normalises each channel of each "
-                f"sample but its input is {input}",
+                f"{type(self).__name__} needs more than 1 number in each channel of each sample, which it normalises, "
+                f"but its input is {input}",
                 argument=0,
             )
 

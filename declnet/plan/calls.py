@@ -94,7 +94,7 @@ class Calls:
             spec = module.infer(*specs)
             return module.complete(*specs), spec
         except ShapeError as error:
-            source = "" if error.argument is None else f" (from {self.graph.origins[values[error.argument]]})"
+            source = self.graph.source(error, values)
             self.misfit(error.message + source, path if error.field is None else (*path, error.field))
             field = error.field
         if field is None or getattr(module, field) is None or type(module).model_fields[field].default is not None:

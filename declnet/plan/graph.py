@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from declnet.core.component import Buffer, Module, Parameter
 from declnet.core.spec import Spec
 from declnet.core.wrapper import join
-from declnet.errors import Path, Severity
+from declnet.errors import Path, Severity, ShapeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,18 @@ class Graph:
     def inputs_of(self, call: Call) -> list[Spec]:
         """The specs of a call's inputs."""
         return [self.specs[value] for value in call.inputs]
+
+    def source(self, error: ShapeError, values: Sequence[int]) -> str:
+        """Where the input comes from that a component refuses, for a message."""
+        return "" if error.argument is None else f" (from {self.origins[values[error.argument]]})"
+
+    def untrainable(self) -> Iterator[Problem]:
+        """What only training refuses: statistics of a single number."""
+        for call in self.calls:
+            try:
+                call.component.scratch(*self.inputs_of(call), training=True)
+            except ShapeError as error:
+                yield Problem(f"{error.message}{self.source(error, call.inputs)}", call.path)
 
     def flops(self, call: Call) -> int:
         """Floating-point operations of one forward pass of a call."""

@@ -39,6 +39,7 @@ class Experiment:
     """A config that holds together: nothing has been allocated, and no row has been read."""
 
     config: Config
+    document: Document
     inputs: Fields
     targets: Fields
     warnings: tuple[Diagnostic, ...] = ()
@@ -109,7 +110,7 @@ class _Checker:
         self._graph(*fields)
         if self.config is None or self.problems:
             return None
-        return Experiment(self.config, *fields, tuple(sorted(self.warnings, key=_place)))
+        return Experiment(self.config, self.document, *fields, tuple(sorted(self.warnings, key=_place)))
 
     def _problem(self, message: str, path: Path) -> None:
         self.config_is_wrong = True
@@ -181,6 +182,10 @@ class _Checker:
             self._problem(problem.message, problem.path)
         if not nodes:
             self._problem("the model has no components", ("model",))
+        if not self.problems:
+            enough = "; raise loop.batch_size" if not any(larger.untrainable()) else ""
+            for problem in graph.untrainable():
+                self._problem(problem.message + enough, problem.path)
         if not self.problems and not graph.trained():
             self._problem("nothing in the model can learn: no component has parameters", ("model",))
         if isinstance(optimizer := top.get("optimizer"), Tuned):

@@ -34,6 +34,18 @@ class Rows:
             mark = None if error.column is None else source.locate(error.row, error.column)
             raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
         self.splits = self._split()
+        self._check_last_batch(experiment)
+
+    def _check_last_batch(self, experiment: Experiment) -> None:
+        """The last training batch may be too small for what full ones are large enough for."""
+        for training, size in self.sizes():
+            for problem in experiment.graph(size).untrainable() if training else ():
+                mark = experiment.document.mark(problem.path)
+                message = (
+                    f"the last batch of an epoch has {size} of the {len(self.splits['train'])} training rows: "
+                    f"{problem.message}; leave it out with loop.drop_last: true, or change loop.batch_size"
+                )
+                raise DataError(Diagnostic(message, problem.path, mark))
 
     def _check_targets(self, experiment: Experiment) -> None:
         """Let the loss look at its target, where that is a data field."""

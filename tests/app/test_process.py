@@ -191,7 +191,7 @@ def fail(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[BaseException], 
     monkeypatch.delenv("DECLNET_DEBUG", raising=False)
 
     def run(error: BaseException) -> int:
-        def load(*_: object) -> None:
+        def load(*_: object, **__: object) -> None:
             raise error
 
         monkeypatch.setattr(declnet.app.train, "load", load)

@@ -152,6 +152,7 @@ def test_the_config_is_complete(runs: Runs) -> None:
             "ignore_index": -100,
             "reduction": "mean",
             "label_smoothing": 0.0,
+            "scale": 1.0,
         },
         "optimizer": {
             "type": "AdamW",

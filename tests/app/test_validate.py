@@ -110,7 +110,21 @@ def test_several_files(results: dict[str, Result]) -> None:
 def test_several_files_as_json(results: dict[str, Result]) -> None:
     result = results["mixed json"]
     assert (result.rc, result.stderr) == (2, SIX_MISTAKES + MISSING)
-    assert json.loads(result.stdout) == json.loads(results["json"].stdout)
+    good, six, missing = json.loads(result.stdout)
+    assert [good] == json.loads(results["json"].stdout)
+    assert (six["config"], six["valid"], list(six)) == ("six.yaml", False, ["config", "valid", "diagnostics"])
+    assert [item["place"]["line"] for item in six["diagnostics"]] == [3, 5, 6, 7, 8, 9]
+    assert six["diagnostics"][0] == {
+        "severity": "error",
+        "place": {"file": "six.yaml", "line": 3, "column": 26},
+        "path": "data.source.flaten",
+        "message": "unknown key 'flaten'; did you mean 'flatten'?",
+    }
+    assert missing == {
+        "config": "nope.yaml",
+        "valid": False,
+        "diagnostics": [{"severity": "error", "place": None, "path": "", "message": "nope.yaml: no such file"}],
+    }
 
 
 def test_json(results: dict[str, Result]) -> None:
@@ -125,6 +139,8 @@ def test_json(results: dict[str, Result]) -> None:
     assert json.loads(result.stdout) == [
         {
             "config": "digits_mlp.yaml",
+            "valid": True,
+            "diagnostics": [],
             "name": "digits-mlp",
             "dtype": "float32",
             "batch_size": 32,

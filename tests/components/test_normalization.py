@@ -16,8 +16,8 @@ from declnet.errors import ShapeError
 from declnet.normalization import channel_norm, view
 from declnet.testing import run
 
-BATCH = "Expected more than 1 value per channel: {} normalises with the statistics of the batch but its input is {}"
-CHANNEL = "Expected more than 1 spatial element: {} normalises each channel of each sample but its input is {}"
+BATCH = "{} needs more than 1 value per channel, for the statistics of the batch, but its input is {}"
+CHANNEL = "{} needs more than 1 number in each channel of each sample, which it normalises, but its input is {}"
 GROUP = "{} needs more than 1 value in a group, or more than 1 sample, but its input is {}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from declnet.errors import MachineError, NonFiniteError
+from declnet.errors import ConfigError, DataError, MachineError, NonFiniteError
 from declnet.runner import keeper
 from declnet.runner.directory import RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
@@ -38,6 +38,27 @@ def test_events_come_in_order(fit: Callable[..., Trained], monkeypatch: pytest.M
     steps = [(event.epoch, event.step) for event in events if isinstance(event, Stepped)]
     assert steps == [(epoch, step) for epoch in (1, 2) for step in range(1, 10)]
     assert [number for number, event in enumerate(events) if isinstance(event, EpochEnded)] == [9, 19]
+
+
+@pytest.mark.parametrize("size", [1, 179, 358])
+def test_statistics_of_one_row(fit: Callable[..., Trained], size: int) -> None:
+    """Known before a row is read where every batch is too small, else before the first step."""
+    text = TEXT.replace("model: [", "model: [{type: Linear, out_features: 3}, BatchNorm1d, ")
+    refusal = (
+        "c.yaml:3:45: error: model[1]: {}BatchNorm1d needs more than 1 value per channel, for the statistics of the "
+        "batch, but its input is (1, 3) (from model[0]); {}"
+    )
+    if size == 1:
+        error, expected = ConfigError, refusal.format("", "raise loop.batch_size")
+    else:
+        last = "the last batch of an epoch has 1 of the 359 training rows: "
+        way_out = "leave it out with loop.drop_last: true, or change loop.batch_size"
+        error, expected = DataError, refusal.format(last, way_out)
+    with pytest.raises(error) as info:
+        fit(text, f"loop.batch_size={size}")
+    assert str(info.value).split("\n")[0].endswith(expected)
+    if size > 1:
+        fit(text, f"loop.batch_size={size}", "loop.drop_last=true", "loop.epochs=1")
 
 
 def test_steps_are_reported_a_few_times_a_second(fit: Callable[..., Trained]) -> None:

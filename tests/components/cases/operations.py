@@ -266,7 +266,7 @@ def broadcast(draw: st.DrawFn, least: int, most: int) -> Case:
     return Case({}, tuple(Normal(shape) for shape in fitting.input_shapes), seed=draw(SEEDS))
 
 
-def arithmetic(name: str, least: int, most: int, names: tuple[str, ...] = ("inputs",)) -> Subject:
+def arithmetic(name: str, least: int, most: int, names: tuple[str, str] = ("input 1", "input 2")) -> Subject:
     """Element by element, of so many inputs."""
     pairs = (((2, 3), (2, 3)), ((2, 3), (3,)), ((3,), (2, 3)), ((2, 1), (1, 3)), ((2, 3, 2), ()), ((0, 3), (3,)))
     more = (((3,),), ((2, 3), (2, 3), (2, 3)), ((1,), (1,), (2, 3)), ((2, 3), (), (2, 1), (3,)))
@@ -282,7 +282,7 @@ def arithmetic(name: str, least: int, most: int, names: tuple[str, ...] = ("inpu
                 f"{name} takes inputs whose shapes fit but one is (2,) after (2, 3)",
                 argument=1,
             ),
-            only_floats(name, Spec((2, 3)), Spec((2, 3), "int"), argument=1, called=names[-1]),
+            only_floats(name, Spec((2, 3)), Spec((2, 3), "int"), argument=1, called=names[1]),
             only_floats(name, Spec((2, 3), "bool"), Spec((2, 3)), called=names[0]),
         ),
     )
