@@ -24,7 +24,7 @@ LAYERS = ["app", "runner", "plan data config", "families", "core", "errors"]
 
 FAMILIES = {
     *("wrappers", "layers", "activations", "normalization", "dropout", "losses", "optimizers", "schedulers"),
-    *("metrics", "pooling", "operations"),
+    *("metrics", "pooling", "operations", "initializers"),
 }
 ABOVE_ALL = {"__main__", "testing", ""}
 """The entry point, what authors of components test with, and declnet itself, which holds the version."""
@@ -232,7 +232,8 @@ def test_a_component_is_documented_in_order(name: str) -> None:
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_a_component_stands_for_its_type(name: str) -> None:
     cls: type[Component] = COMPONENTS[name]
-    assert cls.model_fields["type"].default in (cls.__name__, cls.__name__.lower())
+    own, snake = cls.model_fields["type"].default, re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+    assert own in (cls.__name__, snake)
     assert not cls.__subclasses__(), "abstract or final"
     assert getattr(cls, "__final__", False)
-    assert cls.pytorch is None or cls.pytorch.rpartition(".")[2] == cls.__name__
+    assert cls.pytorch is None or cls.pytorch.rpartition(".")[2] in (cls.__name__, f"{snake}_")

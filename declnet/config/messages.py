@@ -114,7 +114,7 @@ def _title(cls: type[BaseModel]) -> str:
     """What a message calls a model."""
     if issubclass(cls, Settings):
         return TITLES.get(cls, cls.__name__.lower())
-    return cls.__name__
+    return str(cls.model_fields["type"].default)
 
 
 def _purpose(cls: type[BaseModel], name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from declnet.core.initializers import Initializer
+from declnet.core.laws import Law
 from declnet.core.spec import Array, Kind, Spec
 from declnet.errors import ShapeError
 
@@ -69,7 +69,7 @@ class Parameter:
     """A learnable array that a component asks for: its shape and its first values."""
 
     shape: tuple[int, ...]
-    init: Initializer
+    init: Law
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,39 @@
-"""placeholder until merge"""
+"""The initializer contract: first values that a config asks for, in place of a component's own."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
 from declnet.core.component import Component
-from declnet.core.spec import Array
+from declnet.core.spec import Array, Spec
+from declnet.errors import ShapeError
+
+GENERATOR = {"generator": "what is drawn follows from the config's seed"}
+"""Why nothing takes PyTorch's generator."""
 
 
 class Initialization(Component, ABC):
-    """How a parameter gets its first values."""
+    """A law that a config names: it fills a parameter of a shape that `check` lets pass."""
+
+    dimensions: ClassVar[tuple[int, float]] = (0, float("inf"))
+    """The fewest and the most dimensions of a parameter that it can fill."""
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """Refuse a shape."""
+        """Raise a `ShapeError` where it cannot fill a parameter of this shape."""
+        least, most = self.dimensions
+        if not least <= len(shape) <= most:
+            if least == most:
+                wanted = f"{least}"
+            else:
+                wanted = f"at least {least}" if most == float("inf") else f"{least} to {most}"
+            raise ShapeError(
+                f"{self.type} fills parameters of {wanted} dimensions, but the shape {Spec(shape)} has "
+                f"{len(shape)}; take another initializer there, such as uniform, normal or zeros"
+            )
 
     @abstractmethod
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
-        """Fill."""
+        """Write the first values into `out`, drawing only from `rng`, in float64 whatever the dtype of `out`."""

@@ -106,7 +106,14 @@ modules: Registry[Module | Wrapper] = Registry(
 losses: Registry[Loss] = Registry("loss", "losses", ("losses",))
 optimizers: Registry[Optimizer] = Registry("optimizer", "optimizers", ("optimizers",))
 metrics: Registry[Metric] = Registry("metric", "metrics", ("metrics",))
-initializers: Registry[Initialization] = Registry("initializer", "initializers", ())
+initializers: Registry[Initialization] = Registry("initializer", "initializers", ("initializers",))
 sources: Registry[Source] = Registry("source", "sources", ("data.sources",))
 
-REGISTRIES: tuple[Registry[Component], ...] = (modules, losses, optimizers, metrics, sources)  # type: ignore[assignment]
+REGISTRIES: tuple[Registry[Component], ...] = (
+    modules,  # type: ignore[assignment]
+    losses,
+    optimizers,
+    metrics,
+    initializers,
+    sources,
+)

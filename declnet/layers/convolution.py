@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import PositiveInt, model_validator
 
 from declnet.core.component import Action, Module, Parameter, Scratch, Site, Step
-from declnet.core.initializers import fan_in_uniform
+from declnet.core.laws import fan_in_uniform
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
 from declnet.layers.borders import Border, fold, pad

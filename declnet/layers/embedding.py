@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import Field, PositiveInt, model_validator
 
 from declnet.core.component import Action, Module, Parameter, Scratch, Site, Step
-from declnet.core.initializers import Initializer, Normal
+from declnet.core.laws import Law, Normal
 from declnet.core.numerics import BLOCK
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
@@ -19,9 +19,9 @@ from declnet.errors import DataError, ShapeError
 
 @dataclass(frozen=True, slots=True)
 class _ZeroRow:
-    """The draws of another initializer, and zeros in one row."""
+    """The draws of another law, and zeros in one row."""
 
-    init: Initializer
+    init: Law
     row: int
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
@@ -90,7 +90,7 @@ class Embedding(Module):
 
     def parameters(self, input: Spec) -> dict[str, Parameter]:
         """weight."""
-        init: Initializer = Normal()
+        init: Law = Normal()
         if self.padding_idx is not None:
             init = _ZeroRow(init, self.padding_idx)
         return {"weight": Parameter((self.num_embeddings, self.embedding_dim), init)}

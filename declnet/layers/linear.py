@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from declnet.core.component import Module, Parameter, Site, Step
-from declnet.core.initializers import fan_in_uniform
+from declnet.core.laws import fan_in_uniform
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
 from declnet.errors import ShapeError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from declnet.core.component import Parameter, Scratch
-from declnet.core.initializers import Constant
+from declnet.core.laws import Constant
 from declnet.core.numerics import BLOCK
 
 SIZE: Final = 4 * BLOCK

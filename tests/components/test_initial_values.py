@@ -11,7 +11,7 @@ from components.cases.case import Subject
 from components.cases.tables import SUBJECTS
 from components.harness import DTYPES, material, specs_of
 from declnet.core.component import Module
-from declnet.core.initializers import Constant, Initializer, Normal, Uniform, fan_in_uniform
+from declnet.core.laws import Constant, Law, Normal, Uniform, fan_in_uniform
 from declnet.core.spec import Array, DType
 from declnet.testing import initial_state, spec_of
 
@@ -20,7 +20,7 @@ SIGNIFICANCE = 1e-4
 LEARNING = [pytest.param(subject, id=subject.name) for subject in SUBJECTS if subject.laws]
 
 
-def cdf(law: Initializer, values: Array) -> Array:
+def cdf(law: Law, values: Array) -> Array:
     """The share of draws that are no greater."""
     match law:
         case Uniform(low, high):
@@ -30,7 +30,7 @@ def cdf(law: Initializer, values: Array) -> Array:
     raise TypeError(f"no distribution function for {law}")
 
 
-def assert_follows(law: Initializer, sample: Array) -> None:
+def assert_follows(law: Law, sample: Array) -> None:
     """Kolmogorov and Smirnov: the distributions are near each other. Bounds are kept, and nearly reached."""
     values = np.sort(sample.reshape(-1)).astype("float64")
     if isinstance(law, Constant):
@@ -89,7 +89,7 @@ def test_the_law_is_pytorchs(subject: Subject) -> None:
 
 @pytest.mark.parametrize("law", [Uniform(-0.5, 2.0), Normal(), Normal(-1.0, 0.02), Constant(3.0)])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_initializers(law: Initializer, dtype: DType) -> None:
+def test_initializers(law: Law, dtype: DType) -> None:
     sample = np.full((500, 600), np.nan, dtype)
     law(sample, np.random.default_rng(0))
     assert_follows(law, sample)

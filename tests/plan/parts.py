@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from declnet.core.component import Alias, Buffer, Loss, Module, Parameter, Scratch, Site, Step
-from declnet.core.initializers import Constant, Normal
+from declnet.core.laws import Constant, Normal
 from declnet.core.spec import Array, DType, Spec
 from declnet.core.wrapper import join
 from declnet.errors import ShapeError

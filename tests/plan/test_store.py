@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from declnet.core.component import Buffer, Parameter
-from declnet.core.initializers import Constant, Normal
+from declnet.core.laws import Constant, Normal
 from declnet.core.spec import Array, DType, Spec
 from declnet.errors import CheckpointError
 from declnet.layers.linear import Linear

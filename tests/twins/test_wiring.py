@@ -140,11 +140,11 @@ class Forwards(nn.Module):
 
 @case("""
 model:
-  - {type: ParameterDict, name: gains, parameters: {scale: {shape: [3], init: ones_}, shift: {shape: [2, 1], init: zeros_}}}
-  - {type: ParameterList, name: extra, values: [{shape: [], init: {type: constant_, val: 0.5}}]}
+  - {type: ParameterDict, name: gains, parameters: {scale: {shape: [3], init: ones}, shift: {shape: [2, 1], init: zeros}}}
+  - {type: ParameterList, name: extra, values: [{shape: [], init: {type: constant, val: 0.5}}]}
   - {type: Mul, inputs: [x, gains.scale, extra.0]}
   - {type: Linear, out_features: 2, repeat: 2, name: deep}
-  - {type: Linear, out_features: 2, freeze: true, init: {weight: {type: eye_}, bias: zeros_}}
+  - {type: Linear, out_features: 2, freeze: true, init: {weight: {type: eye}, bias: zeros}}
   - {type: MatMul, inputs: [deep, gains.shift], name: product}
   - {type: Add, inputs: ["4", product, extra.0]}
 loss: MSELoss

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from components.cases.case import SEEDS, Bad, Case, Misfit, Normal, Subject, shapes
-from declnet.core.initializers import Uniform
+from declnet.core.laws import Uniform
 from declnet.core.spec import Spec
 
 

@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import array_shapes
 from hypothesis.vendor.pretty import RepresentationPrinter
 
 from declnet.core.component import Component, Module
-from declnet.core.initializers import Initializer
+from declnet.core.laws import Law
 from declnet.core.optimizer import Optimizer
 from declnet.core.registry import losses, metrics, modules, optimizers
 from declnet.core.spec import Array, DType, Spec
@@ -210,7 +210,7 @@ class Subject:
     bad_targets: tuple[BadTarget, ...] = ()
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     initial: Case | None = None
-    laws: Mapping[str, Initializer] = field(default_factory=dict)
+    laws: Mapping[str, Law] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.name

@@ -7,7 +7,7 @@ from functools import partial
 from hypothesis import strategies as st
 
 from components.cases.case import SEEDS, Bad, Case, Misfit, Normal, Subject, Tolerance
-from declnet.core.initializers import Uniform
+from declnet.core.laws import Uniform
 from declnet.core.spec import DType, Spec
 
 SUMS: Mapping[DType, Tolerance] = {

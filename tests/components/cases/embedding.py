@@ -5,7 +5,7 @@ from math import inf
 from hypothesis import strategies as st
 
 from components.cases.case import SEEDS, Bad, Case, Labels, Misfit, Subject, shapes
-from declnet.core import initializers
+from declnet.core import laws
 from declnet.core.spec import Spec
 
 FROZEN = "the row padding_idx has no gradient, though the output depends on it"
@@ -76,7 +76,7 @@ EMBEDDING = Subject(
         Misfit(TABLE, (Spec((4,), "bool"),), "Embedding takes integers but its input holds bools", argument=0),
     ),
     initial=Case({"num_embeddings": 500, "embedding_dim": 40}, (Labels((1,), 5),)),
-    laws={"weight": initializers.Normal()},
+    laws={"weight": laws.Normal()},
 )
 
 SUBJECTS = (EMBEDDING,)

@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from components.cases.case import Bad, Case, Misfit, Normal, Subject, drawn, shapes
-from declnet.core.initializers import Uniform
+from declnet.core.laws import Uniform
 from declnet.core.spec import Spec
 
 LINEAR = Subject(

@@ -5,7 +5,7 @@ import math
 from hypothesis import strategies as st
 
 from components.cases.case import SEEDS, Bad, Case, Misfit, Normal, Subject, shapes
-from declnet.core.initializers import Constant
+from declnet.core.laws import Constant
 from declnet.core.spec import Spec
 
 LAWS = {"weight": Constant(1), "bias": Constant(0)}

@@ -1,4 +1,8 @@
-"""How parameters get their first values: PyTorch's distributions and bounds."""
+"""How parameters get their first values: PyTorch's distributions and bounds.
+
+A law is what a component gives each of its parameters. What a config names under `init` is a law too: see
+`core/initializer.py` for the contract, and `declnet/initializers/` for the family.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import numpy as np
 from declnet.core.spec import Array
 
 
-class Initializer(Protocol):
+class Law(Protocol):
     """Fills a new parameter in place, drawing from the generator it is given."""
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
@@ -21,7 +25,7 @@ class Initializer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Uniform:
-    """Independent draws from U(low, high). Reference: torch.nn.init.uniform_."""
+    """Independent draws from U(low, high)."""
 
     low: float
     high: float
@@ -33,7 +37,7 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """Independent draws from N(mean, std²). Reference: torch.nn.init.normal_."""
+    """Independent draws from N(mean, std²)."""
 
     mean: float = 0.0
     std: float = 1.0
@@ -45,7 +49,7 @@ class Normal:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One value everywhere. Reference: torch.nn.init.constant_."""
+    """One value everywhere."""
 
     value: float
 
