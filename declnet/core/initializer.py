@@ -31,7 +31,7 @@ class Initialization(Component, ABC):
                 wanted = f"at least {least}" if most == float("inf") else f"{least} to {most}"
             raise ShapeError(
                 f"{self.type} fills parameters of {wanted} dimensions, but the shape {Spec(shape)} has "
-                f"{len(shape)}; take another initializer there, such as uniform, normal or zeros"
+                f"{len(shape)}; take another initializer there, such as uniform_, normal_ or zeros_"
             )
 
     @abstractmethod

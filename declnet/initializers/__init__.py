@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 COMPONENTS: dict[str, tuple[str, ...]] = {
-    "uniform": ("uniform",),
-    "normal": ("normal",),
-    "trunc_normal": ("trunc_normal",),
-    "constant": ("constant", "ones", "zeros"),
-    "eye": ("eye", "dirac"),
-    "xavier": ("xavier_uniform", "xavier_normal"),
-    "kaiming": ("kaiming_uniform", "kaiming_normal"),
-    "orthogonal": ("orthogonal",),
-    "sparse": ("sparse",),
+    "uniform": ("uniform_",),
+    "normal": ("normal_",),
+    "trunc_normal": ("trunc_normal_",),
+    "constant": ("constant_", "ones_", "zeros_"),
+    "eye": ("eye_", "dirac_"),
+    "xavier": ("xavier_uniform_", "xavier_normal_"),
+    "kaiming": ("kaiming_uniform_", "kaiming_normal_"),
+    "orthogonal": ("orthogonal_",),
+    "sparse": ("sparse_",),
 }
 """The components of this family, by the file that holds them."""

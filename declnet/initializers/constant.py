@@ -1,4 +1,4 @@
-"""constant, ones and zeros: one value everywhere."""
+"""constant_, ones_ and zeros_: one value everywhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Constant(Initialization):
 
     pytorch = "torch.nn.init.constant_"
 
-    type: Literal["constant"] = "constant"
+    type: Literal["constant_"] = "constant_"
     val: float
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
@@ -52,7 +52,7 @@ class Ones(Initialization):
 
     pytorch = "torch.nn.init.ones_"
 
-    type: Literal["ones"] = "ones"
+    type: Literal["ones_"] = "ones_"
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Draw nothing."""
@@ -75,7 +75,7 @@ class Zeros(Initialization):
 
     pytorch = "torch.nn.init.zeros_"
 
-    type: Literal["zeros"] = "zeros"
+    type: Literal["zeros_"] = "zeros_"
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Draw nothing."""

@@ -1,4 +1,4 @@
-"""eye and dirac: weights that pass on what comes in."""
+"""eye_ and dirac_: weights that pass on what comes in."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Eye(Initialization):
     pytorch = "torch.nn.init.eye_"
     dimensions: ClassVar[tuple[int, float]] = (2, 2)
 
-    type: Literal["eye"] = "eye"
+    type: Literal["eye_"] = "eye_"
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Draw nothing."""
@@ -65,7 +65,7 @@ class Dirac(Initialization):
     pytorch = "torch.nn.init.dirac_"
     dimensions: ClassVar[tuple[int, float]] = (3, 5)
 
-    type: Literal["dirac"] = "dirac"
+    type: Literal["dirac_"] = "dirac_"
     groups: PositiveInt = 1
 
     def check(self, shape: tuple[int, ...]) -> None:
@@ -73,7 +73,7 @@ class Dirac(Initialization):
         super().check(shape)
         if shape[0] % self.groups:
             raise ShapeError(
-                f"dirac with groups: {self.groups} fills parameters whose first size is a multiple of "
+                f"dirac_ with groups: {self.groups} fills parameters whose first size is a multiple of "
                 f"{self.groups}, but the shape is {Spec(shape)}; take the groups of the convolution"
             )
 

@@ -1,4 +1,4 @@
-"""kaiming_uniform and kaiming_normal: activations or gradients keep their spread through rectifiers."""
+"""kaiming_uniform_ and kaiming_normal_: activations or gradients keep their spread through rectifiers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class KaimingUniform(_Kaiming):
 
     pytorch = "torch.nn.init.kaiming_uniform_"
 
-    type: Literal["kaiming_uniform"] = "kaiming_uniform"
+    type: Literal["kaiming_uniform_"] = "kaiming_uniform_"
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Draw."""
@@ -89,7 +89,7 @@ class KaimingNormal(_Kaiming):
 
     pytorch = "torch.nn.init.kaiming_normal_"
 
-    type: Literal["kaiming_normal"] = "kaiming_normal"
+    type: Literal["kaiming_normal_"] = "kaiming_normal_"
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Draw."""

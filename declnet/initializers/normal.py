@@ -1,4 +1,4 @@
-"""normal: Gauss's distribution."""
+"""normal_: Gauss's distribution."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Normal(Initialization):
     pytorch = "torch.nn.init.normal_"
     refused: ClassVar[dict[str, str]] = GENERATOR
 
-    type: Literal["normal"] = "normal"
+    type: Literal["normal_"] = "normal_"
     mean: float = 0.0
     std: NonNegativeFloat = 1.0
 

@@ -1,4 +1,4 @@
-"""orthogonal: a rotation, or as much of one as the shape has room for."""
+"""orthogonal_: a rotation, or as much of one as the shape has room for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Orthogonal(Initialization):
     refused: ClassVar[dict[str, str]] = GENERATOR
     dimensions: ClassVar[tuple[int, float]] = (2, math.inf)
 
-    type: Literal["orthogonal"] = "orthogonal"
+    type: Literal["orthogonal_"] = "orthogonal_"
     gain: float = 1.0
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:

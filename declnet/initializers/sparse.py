@@ -1,4 +1,4 @@
-"""sparse: most of each column is zero."""
+"""sparse_: most of each column is zero."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sparse(Initialization):
     refused: ClassVar[dict[str, str]] = GENERATOR
     dimensions: ClassVar[tuple[int, float]] = (2, 2)
 
-    type: Literal["sparse"] = "sparse"
+    type: Literal["sparse_"] = "sparse_"
     sparsity: Annotated[float, Field(ge=0, le=1)]
     std: NonNegativeFloat = 0.01
 

@@ -1,4 +1,4 @@
-"""trunc_normal: Gauss's distribution between two bounds."""
+"""trunc_normal_: Gauss's distribution between two bounds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TruncNormal(Initialization):
     pytorch = "torch.nn.init.trunc_normal_"
     refused: ClassVar[dict[str, str]] = GENERATOR
 
-    type: Literal["trunc_normal"] = "trunc_normal"
+    type: Literal["trunc_normal_"] = "trunc_normal_"
     mean: float = 0.0
     std: PositiveFloat = 1.0
     a: float = -2.0

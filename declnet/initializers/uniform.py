@@ -1,4 +1,4 @@
-"""uniform: every value between two bounds alike."""
+"""uniform_: every value between two bounds alike."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Uniform(Initialization):
     pytorch = "torch.nn.init.uniform_"
     refused: ClassVar[dict[str, str]] = GENERATOR
 
-    type: Literal["uniform"] = "uniform"
+    type: Literal["uniform_"] = "uniform_"
     a: float = 0.0
     b: float = 1.0
 

@@ -1,4 +1,4 @@
-"""xavier_uniform and xavier_normal: activations and gradients keep their spread from layer to layer."""
+"""xavier_uniform_ and xavier_normal_: activations and gradients keep their spread from layer to layer."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class XavierUniform(_Xavier):
 
     pytorch = "torch.nn.init.xavier_uniform_"
 
-    type: Literal["xavier_uniform"] = "xavier_uniform"
+    type: Literal["xavier_uniform_"] = "xavier_uniform_"
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Draw."""
@@ -80,7 +80,7 @@ class XavierNormal(_Xavier):
 
     pytorch = "torch.nn.init.xavier_normal_"
 
-    type: Literal["xavier_normal"] = "xavier_normal"
+    type: Literal["xavier_normal_"] = "xavier_normal_"
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
         """Draw."""

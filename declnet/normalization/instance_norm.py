@@ -28,7 +28,7 @@ class InstanceNorm(ChannelNorm, ABC):
         """As PyTorch does; in evaluation too where there are no running statistics."""
         if self.view(input.shape).places == 1:
             raise ShapeError(
-                f"{type(self).__name__} needs more than 1 number in each channel of each sample, which it normalises, "
+                f"{type(self).__name__} needs more than 1 number in each channel of a sample, which it normalises, "
                 f"but its input is {input}",
                 argument=0,
             )

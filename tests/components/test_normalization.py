@@ -17,7 +17,7 @@ from declnet.normalization import channel_norm, view
 from declnet.testing import run
 
 BATCH = "{} needs more than 1 value per channel, for the statistics of the batch, but its input is {}"
-CHANNEL = "{} needs more than 1 number in each channel of each sample, which it normalises, but its input is {}"
+CHANNEL = "{} needs more than 1 number in each channel of a sample, which it normalises, but its input is {}"
 GROUP = "{} needs more than 1 value in a group, or more than 1 sample, but its input is {}"
 
 

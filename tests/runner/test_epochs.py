@@ -45,8 +45,8 @@ def test_statistics_of_one_row(fit: Callable[..., Trained], size: int) -> None:
     """Known before a row is read where every batch is too small, else before the first step."""
     text = TEXT.replace("model: [", "model: [{type: Linear, out_features: 3}, BatchNorm1d, ")
     refusal = (
-        "c.yaml:3:45: error: model[1]: {}BatchNorm1d needs more than 1 value per channel, for the statistics of the "
-        "batch, but its input is (1, 3) (from model[0]); {}"
+        "c.yaml:3:42: error: model[1]: {}BatchNorm1d needs more than 1 value per channel, for the statistics of "
+        "the batch, but its input is (1, 3) (from model[0]); {}"
     )
     if size == 1:
         error, expected = ConfigError, refusal.format("", "raise loop.batch_size")

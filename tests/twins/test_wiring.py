@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install --group torch")
+pytest.importorskip("torch", reason="PyTorch is not installed: pip install --group torch")
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
@@ -41,7 +42,8 @@ def case(text: str) -> Callable[[type[nn.Module]], type[nn.Module]]:
 @case("""
 model:
   - {type: Linear, out_features: 4, inputs: x}
-  - {type: Sequential, layers: [{type: Linear, out_features: 4}, Tanh, {type: Sequential, layers: [{type: Linear, out_features: 2}]}]}
+  - type: Sequential
+    layers: [{type: Linear, out_features: 4}, Tanh, {type: Sequential, layers: [{type: Linear, out_features: 2}]}]
 loss: MSELoss
 """)
 class Nested(nn.Sequential):
@@ -81,8 +83,12 @@ class Shared(nn.Module):
 
 @case("""
 model:
-  - {type: ModuleDict, name: heads, modules: {left: {type: Linear, out_features: 4}, right: {type: Linear, out_features: 4}}}
-  - {type: ModuleList, name: blocks, modules: [{type: Linear, out_features: 4}, Tanh, {type: Linear, out_features: 2}]}
+  - type: ModuleDict
+    name: heads
+    modules: {left: {type: Linear, out_features: 4}, right: {type: Linear, out_features: 4}}
+  - type: ModuleList
+    name: blocks
+    modules: [{type: Linear, out_features: 4}, Tanh, {type: Linear, out_features: 2}]
   - {use: heads.left, inputs: x, name: l}
   - {use: heads.right, inputs: z, name: r}
   - {type: Mul, inputs: [l, r]}
@@ -114,7 +120,10 @@ model:
       a: {type: Linear, out_features: 2}
       b: {type: Sequential, layers: [{type: Linear, out_features: 3}, Tanh]}
   - {type: Bilinear, out_features: 3, name: meet}
-  - {type: ModuleList, name: both, forward: map, modules: [{type: Linear, out_features: 2}, {type: Linear, out_features: 3}]}
+  - type: ModuleList
+    name: both
+    forward: map
+    modules: [{type: Linear, out_features: 2}, {type: Linear, out_features: 3}]
   - {type: Concat, dim: 1}
   - {type: ModuleList, name: row, forward: chain, modules: [Tanh, {type: Linear, out_features: 2}]}
   - {type: Add, inputs: [row, towers.a, row.1]}
@@ -140,11 +149,13 @@ class Forwards(nn.Module):
 
 @case("""
 model:
-  - {type: ParameterDict, name: gains, parameters: {scale: {shape: [3], init: ones}, shift: {shape: [2, 1], init: zeros}}}
-  - {type: ParameterList, name: extra, values: [{shape: [], init: {type: constant, val: 0.5}}]}
+  - type: ParameterDict
+    name: gains
+    parameters: {scale: {shape: [3], init: ones_}, shift: {shape: [2, 1], init: zeros_}}
+  - {type: ParameterList, name: extra, values: [{shape: [], init: {type: constant_, val: 0.5}}]}
   - {type: Mul, inputs: [x, gains.scale, extra.0]}
   - {type: Linear, out_features: 2, repeat: 2, name: deep}
-  - {type: Linear, out_features: 2, freeze: true, init: {weight: {type: eye}, bias: zeros}}
+  - {type: Linear, out_features: 2, freeze: true, init: {weight: {type: eye_}, bias: zeros_}}
   - {type: MatMul, inputs: [deep, gains.shift], name: product}
   - {type: Add, inputs: ["4", product, extra.0]}
 loss: MSELoss
