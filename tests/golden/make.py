@@ -1,11 +1,12 @@
 """Makes the golden files anew from the case tables and PyTorch 2.13.0.
 
-Run in the checkout: `PYTHONPATH=.:tests python -m golden.make`.
+Run in the checkout: `PYTHONPATH=.:tests python -m golden.make [FAMILY...]`; all families where none is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -40,13 +41,13 @@ def records(subjects: Iterable[Subject]) -> dict[str, Array]:
     return {f"{subject}{case}": files.pack(fields(subject, case)) for subject in subjects for case in subject.cases}
 
 
-def main() -> None:
-    """Write every family's file."""
+def main(families: Sequence[str]) -> None:
+    """Write the files of these families."""
     if torch.__version__.partition("+")[0] != TORCH:
         raise SystemExit(f"the golden files are PyTorch {TORCH}'s; this is {torch.__version__}")
-    for family, subjects in FAMILIES.items():
-        files.write(family, subjects, records(subjects))
+    for family in families:
+        files.write(family, FAMILIES[family], records(FAMILIES[family]))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or list(FAMILIES))

@@ -17,7 +17,6 @@ def elementwise(
     kink: bool = False,
     scales: tuple[float, ...] = (1.0, 30.0, 1e-30, 1e4),
     specials: tuple[float, ...] = (0.0, -0.0, inf, -inf, nan),
-    deviates: str = "",
 ) -> Subject:
     """A function of single elements: the defaults on every shape, then each row of arguments."""
     rough = "a kink at 0" if kink else ""
@@ -31,7 +30,6 @@ def elementwise(
             Case({}, (Normal((0, 3)),), "no rows"),
             Case({}, (Normal((12,), put=around),), "zeros, small and large", rough=rough),
             Case({}, (Normal((12,), put=extremes),), "extremes", rough="infinities"),
-            *((Case({}, (Normal((4,), put=(inf, -inf)),), "infinities", deviates=deviates),) if deviates else ()),
             *(Case(row, (Normal((5, 4), 3.0),)) for row in rows),
             *(Case(row, (Normal((12,), put=around),), "zeros, small and large", rough="a kink") for row in rows),
         ),
@@ -96,8 +94,7 @@ GELU = elementwise(
     {"approximate": "tanh"},
     {"approximate": "none"},
     arguments={"approximate": st.sampled_from(("none", "tanh"))},
-    specials=(0.0, -0.0, nan),
-    deviates="PyTorch's float32 kernel gives NaN for inf, its float64 kernel inf; declnet gives inf in both",
+    specials=(0.0, -0.0, nan),  # at inf PyTorch gives inf or NaN, by the CPU and the dtype; see test_normal_cdf.py
     bad=(
         Bad({"approximate": "erf"}, "literal_error", ("approximate",)),
         Bad({"approximate": None}, "literal_error", ("approximate",)),

@@ -19,6 +19,7 @@ from components.cases.case import (
     Shares,
     Subject,
     shapes,
+    scaled,
 )
 from declnet.core.spec import Spec
 
@@ -94,7 +95,10 @@ def cross_entropy(draw: st.DrawFn, targets: tuple[str, ...] = ("indices", "share
 def nll(draw: st.DrawFn) -> Case:
     """Any shape; the input need not be log-probabilities."""
     case = draw(cross_entropy(targets=("indices",)))
-    return replace(case, arguments={n: v for n, v in case.arguments.items() if n != "label_smoothing"})
+    arguments = {name: value for name, value in case.arguments.items() if name != "label_smoothing"}
+    (logits, _) = case.inputs
+    assert isinstance(logits, Normal)
+    return replace(case, arguments=arguments, tolerance=scaled(logits.scale, "what is added up cancels"))
 
 
 HUGE = (1e4, -1e4, 0.0, -1e4, 1e4, 1e4)
