@@ -24,13 +24,30 @@ def dotted(path: Path) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value that is written as a reference, `${vars.width}`, really stands: its key path and its place."""
+
+    path: Path
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        """`vars.width, c.yaml:3:10`."""
+        return f"{dotted(self.path)}, {self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a text: file name, 1-based line and column, and the line itself for the caret."""
+    """A place in a text: file name, 1-based line and column, and the line itself for the caret. `origin` is where
+    the value comes from, if what stands here only refers to it.
+    """
 
     file: str
     line: int
     column: int
     source: str = ""
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +65,14 @@ class Diagnostic:
         parts: list[str] = [self.severity]
         if self.mark is not None:
             parts.insert(0, f"{self.mark.file}:{self.mark.line}:{self.mark.column}")
-        if self.path:
-            parts.append(dotted(self.path))
-        return _harmless(": ".join([*parts, self.message]))
+        return _harmless(": ".join([*parts, self.text]))
+
+    @property
+    def text(self) -> str:
+        """What is wrong, with the key path before it, and behind it the place that a wrong value comes from."""
+        path = f"{dotted(self.path)}: " if self.path else ""
+        origin = f" (from {self.mark.origin})" if self.mark is not None and self.mark.origin is not None else ""
+        return f"{path}{self.message}{origin}"
 
     def __str__(self) -> str:
         """The headline, then the source line with a caret under the spot where there is one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from declnet.app import failed, warn
 from declnet.app.output import count, print_json, size, table, write
-from declnet.errors import ConfigError, DeclnetError, Diagnostic, dotted
+from declnet.errors import ConfigError, DeclnetError, Diagnostic, Mark, Origin, dotted
 from declnet.runner.experiment import Experiment, load
 from declnet.runner.figures import Figures, figures
 
@@ -45,8 +45,19 @@ def validate(arguments: Sequence[str], *, strict: bool, form: str) -> int:
 
 def _plain(item: Diagnostic) -> dict[str, object]:
     """A diagnostic for programs."""
-    place = None if item.mark is None else {key: getattr(item.mark, key) for key in ("file", "line", "column")}
-    return {"severity": item.severity, "place": place, "path": dotted(item.path), "message": item.message}
+    origin = None if item.mark is None else item.mark.origin
+    return {
+        "severity": item.severity,
+        "place": _point(item.mark),
+        "path": dotted(item.path),
+        "message": item.message,
+        "origin": None if origin is None else {"path": dotted(origin.path), **(_point(origin) or {})},
+    }
+
+
+def _point(place: Mark | Origin | None) -> dict[str, object] | None:
+    """A place for programs."""
+    return None if place is None else {key: getattr(place, key) for key in ("file", "line", "column")}
 
 
 def _command(item: Diagnostic) -> str:
@@ -57,8 +68,7 @@ def _command(item: Diagnostic) -> str:
     mark, place = item.mark, ""
     if mark is not None and not mark.file.startswith("<"):  # the command line is no file
         place = f" file={mark.file},line={mark.line},col={mark.column}"
-    message = item.message if not item.path else f"{dotted(item.path)}: {item.message}"
-    return f"::{item.severity}{place}::{message.replace('%', '%25')}"
+    return f"::{item.severity}{place}::{item.text.replace('%', '%25')}"
 
 
 def _show(path: Path, experiment: Experiment, found: Figures) -> None:

@@ -6,9 +6,9 @@ import math
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from declnet.errors import Mark, Path
+from declnet.errors import Diagnostic, Mark, Path
 
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple["Value", ...] | dict[str, "Value"]
@@ -79,6 +79,10 @@ def _integer(text: str) -> int:
     return value
 
 
+COMPONENTS: Final[frozenset[Path]] = frozenset({("loss",), ("optimizer",), ("data", "source")})
+"""Where a bare name stands for a component, beside the items of lists: `optimizer: AdamW`."""
+
+
 def is_string(text: str) -> bool:
     """Whether a plain scalar would be read as a string."""
     try:
@@ -107,11 +111,17 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The data, where each value starts, and where each mapping key starts (its path ends in that key)."""
+    """The data, where each value starts, and where each mapping key starts (its path ends in that key).
+
+    `problems` are mistakes and warnings about references in it; `broken` the paths of the values that are left
+    unknown by such a mistake.
+    """
 
     data: dict[str, Value]
     values: Marks
     keys: Marks
+    problems: tuple[Diagnostic, ...] = ()
+    broken: frozenset[Path] = frozenset()
 
     def mark(self, path: Path, *, key: bool = False) -> Mark | None:
         """The place of the value at `path` (with `key`, of its key), or of the nearest value around it."""

@@ -37,15 +37,15 @@ def _block(value: object, width: int) -> Iterator[str]:
                 yield f"? {head[:-1]}"
                 head = ":"
             if _is_flat(inner):
-                yield f"{head} {_line(inner)}"
+                yield f"{head} {written(inner)}"
             else:
                 yield head
                 yield from (f"  {line}" for line in _block(inner, width - 2))
     elif isinstance(value, list | tuple):
         for item in value:
             short = isinstance(item, Mapping) and all(map(_is_flat, item.values()))
-            if _is_flat(item) or (short and len(_line(item)) <= width - 2):
-                yield f"- {_line(item)}"
+            if _is_flat(item) or (short and len(written(item)) <= width - 2):
+                yield f"- {written(item)}"
             else:
                 for number, line in enumerate(_block(item, width - 2)):
                     yield f"  {line}" if number else f"- {line}"
@@ -58,12 +58,12 @@ def _is_flat(value: object) -> bool:
     return not isinstance(value, Mapping) or not value
 
 
-def _line(value: object, *, flow: bool = False) -> str:
+def written(value: object, *, flow: bool = False) -> str:
     """A value on one line; `flow`: between brackets."""
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_line(item, flow=True) for item in value)}]"
+        return f"[{', '.join(written(item, flow=True) for item in value)}]"
     if isinstance(value, Mapping):
-        items = (f"{_string(key, flow=True, key=True)}: {_line(item, flow=True)}" for key, item in value.items())
+        items = (f"{_string(key, flow=True, key=True)}: {written(item, flow=True)}" for key, item in value.items())
         return f"{{{', '.join(items)}}}"
     if value is None:
         return "null"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Final, NoReturn
+from dataclasses import replace
+from typing import NoReturn
 
-from declnet.config.document import Document, Source, Value, clip, kind
+from declnet.config import keypath
+from declnet.config.document import COMPONENTS, Document, Source, Value, clip, kind
 from declnet.config.yaml import DEPTH, MISTAKES, parse, printable
 from declnet.errors import ConfigError, Diagnostic, Mark, Path
 
 COMMAND_LINE = "<command line>"
 
-_SEGMENT = re.compile(r"[^\[\]]+((?:\[-?[0-9]{1,9}\])*)")
-_INDEX = re.compile(r"-?[0-9]{1,9}")
-_Parts = Sequence[tuple[str | int, Mark]]
+_Parts = Sequence[tuple[keypath.Part, Mark]]
 
 
 def apply(document: Document, overrides: Sequence[str]) -> Document:
@@ -35,10 +34,6 @@ def apply(document: Document, overrides: Sequence[str]) -> Document:
     return document
 
 
-COMPONENTS: Final[frozenset[Path]] = frozenset({("loss",), ("optimizer",), ("data", "source")})
-"""Where a bare name stands for a component, beside the items of lists: `optimizer: AdamW`."""
-
-
 class _Setting:
     """One override, and the document it is applied to; copies what is on its way and shares the rest."""
 
@@ -48,28 +43,24 @@ class _Setting:
         self.start = source.text.find("=") + 1
 
     def applied(self) -> Document:
-        return Document(self.in_mapping(self.document.data, self.parts(), ()), self.values, self.keys)
+        data = self.in_mapping(self.document.data, self.parts(), ())
+        return replace(self.document, data=data, values=self.values, keys=self.keys)
 
     def parts(self) -> _Parts:
         """The path before the `=`, part by part, each with its place."""
         if not self.start:
             message = f"'{clip(self.source.text)}' is no setting; write it as key.path=value"
             _refuse(message, (), self.source.mark(0))
-        parts: list[tuple[str | int, Mark]] = []
-        offset = 0
-        for segment in self.source.text[: self.start - 1].split("."):
-            if not (match := _SEGMENT.fullmatch(segment)):
-                message = (
-                    "a part of the path is missing here" if not segment else "write the item of a list as name[0]"
-                )
-                _refuse(message, (), self.source.mark(offset))
-            parts.append((segment[: match.start(1)], self.source.mark(offset)))
-            for index in _INDEX.finditer(segment, match.start(1)):
-                parts.append((int(index[0]), self.source.mark(offset + index.start() - 1)))
-            offset += len(segment) + 1
+        try:
+            parts = keypath.split(self.source.text[: self.start - 1])
+        except keypath.PathError as error:
+            _refuse(error.message, (), self.source.mark(error.offset))
         if len(parts) > DEPTH:
-            _refuse(f"nested more than {DEPTH} deep; a config is flatter", (), parts[DEPTH][1])
-        return parts
+            _refuse(f"nested more than {DEPTH} deep; a config is flatter", (), self.source.mark(parts[DEPTH][1]))
+        if parts[0][0] == "extends":
+            message = "what a file extends is no setting; write a file that extends the other one"
+            _refuse(message, ("extends",), self.source.mark(0))
+        return [(part, self.source.mark(offset)) for part, offset in parts]
 
     def put(self, node: Value, parts: _Parts, path: Path) -> Value:
         """The value that stands at `path` once the setting is made; `node` stood there before."""
@@ -95,17 +86,10 @@ class _Setting:
 
     def in_list(self, node: tuple[Value, ...], parts: _Parts, path: Path) -> tuple[Value, ...]:
         (part, mark), *rest = parts
-        names = [item.get("name") if isinstance(item, dict) else None for item in node]
-        if isinstance(part, int) or _INDEX.fullmatch(part):
-            index = int(part)
-            if not 0 <= index < len(node):
-                _refuse(f"there is no item {index}; {_indices(node)}", path, mark)
-        elif part in names:
-            index = names.index(part)
-        else:
-            known = ", ".join(f"'{clip(name)}'" for name in names[:MISTAKES] if isinstance(name, str))
-            there = f"the names are {known}" if known else f"no item has a name, and {_indices(node)}"
-            _refuse(f"no item is named '{clip(part)}'; {there}", path, mark)
+        try:
+            index = keypath.index(node, part)
+        except keypath.PathError as error:
+            _refuse(error.message, path, mark)
         return (*node[:index], self.put(node[index], rest, (*path, index)), *node[index + 1 :])
 
     def value(self, path: Path) -> Value:
@@ -117,10 +101,6 @@ class _Setting:
                 del marks[old]
             marks.update(new)
         return value
-
-
-def _indices(node: tuple[Value, ...]) -> str:
-    return f"the indices are 0 to {len(node) - 1}" if node else "the list is empty"
 
 
 def _refuse(message: str, path: Path, mark: Mark) -> NoReturn:

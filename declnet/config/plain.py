@@ -14,7 +14,8 @@ from declnet.core.wrapper import Node, Term
 
 def plain(model: BaseModel, folder: Path) -> dict[str, object]:
     """Mappings, lists and scalars that read back to the same config from a file in `folder`."""
-    return {name: _plain(getattr(model, name), folder) for name in type(model).model_fields}
+    fields = type(model).model_fields
+    return {name: _plain(getattr(model, name), folder) for name, field in fields.items() if not field.exclude}
 
 
 def _plain(value: object, folder: Path) -> object:

@@ -77,12 +77,13 @@ def _stem(document: Document) -> str:
 class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
-        self.problems: list[Diagnostic] = []
+        self.problems = [item for item in document.problems if item.severity == "error"]
         self.sections: dict[Path, dict[str, Any]] = {}
 
     def problem(self, message: str, path: Path, *, key: bool = False) -> Invalid:
-        """Note a mistake at a path, at its value or its key."""
-        self.problems.append(Diagnostic(message, path, self.document.mark(path, key=key)))
+        """Note a mistake at a path, at its value or its key; of what a wrong reference left unknown, none."""
+        if not any(path[:end] in self.document.broken for end in range(len(path) + 1)):
+            self.problems.append(Diagnostic(message, path, self.document.mark(path, key=key)))
         return INVALID
 
     def model(self, cls: type[M], raw: Any, path: Path, also: Sequence[str] = ()) -> M | Invalid:
@@ -115,6 +116,8 @@ class _Reader:
 
     def value(self, annotation: Any, raw: Any, path: Path) -> Any:
         """Read what needs reading: sections, components, nodes, paths. The rest is pydantic's."""
+        if path in self.document.broken:
+            return Node(None, path) if Node in members(annotation) else INVALID
         for member in members(annotation):
             arguments = get_args(member)
             if member is Node:
@@ -140,7 +143,8 @@ class _Reader:
     def _file(self, raw: str, path: Path) -> FilePath | Invalid:
         """A file's path is relative to the file it is written in, on the command line to the current folder."""
         mark = self.document.mark(path)
-        folder = FilePath() if mark is None or mark.file.startswith("<") else FilePath(mark.file).parent
+        place = mark if mark is None or mark.origin is None else mark.origin
+        folder = FilePath() if place is None or place.file.startswith("<") else FilePath(place.file).parent
         try:
             return folder / FilePath(raw).expanduser()
         except RuntimeError:

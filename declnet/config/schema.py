@@ -198,6 +198,12 @@ class Config(Settings):
     name: Name = Field(description="names the run's directory; left out: the file's name")
     seed: NonNegativeInt = Field(0, description="everything random follows from it")
     dtype: DType = Field("float32", description="of parameters and activations")
+    extends: str | None = Field(
+        None, exclude=True, description="another config, relative to this file; what is said here changes it"
+    )
+    vars: dict[str, Any] = Field(
+        {}, exclude=True, description="values by name, read anywhere in the file as ${vars.NAME}"
+    )
     data: Data = Field(description="rows, fields and splits")
     model: tuple[Node, ...] = Field(description="the components, in order")
     loss: Term | tuple[Term, ...] = Field(

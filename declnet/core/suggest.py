@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+SHOWN = 8
+"""Names that a message lists at most."""
 
 
 def distance(a: str, b: str, limit: int) -> int:
@@ -45,3 +48,8 @@ def any_of(words: Iterable[object], last: str = "or") -> str:
     """`a, b or c`; of no words `nothing`."""
     *most, end = map(str, [*words] or ["nothing"])
     return f"{', '.join(most)} {last} {end}" if most else end
+
+
+def some(names: Sequence[str], last: str = "and") -> str:
+    """Names as a message lists them: not more than it can show."""
+    return any_of(names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"], last)

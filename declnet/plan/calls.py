@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from declnet.core.component import Loss, Module, arity
 from declnet.core.spec import Spec
+from declnet.core.suggest import some
 from declnet.core.wrapper import Flow, Place, Value, join
 from declnet.errors import Path, ShapeError, dotted
 from declnet.plan.graph import Call, Graph, Problem
 from declnet.plan.rules import Rules
-from declnet.plan.scope import some
 
 
 class Calls:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from declnet.core.suggest import any_of, did_you_mean
+from declnet.core.suggest import did_you_mean, some
 from declnet.core.wrapper import Flow, Node, Output, Refs
 from declnet.errors import Path, dotted
 
 Report = Callable[[str, Path], None]
 """Takes a mistake and where it is."""
-
-SHOWN = 8
-"""Names that a message lists at most."""
 
 
 @dataclass(slots=True)
@@ -100,8 +97,3 @@ class Scope:
             )
         near = did_you_mean(ref, self.readable())
         return f"nothing before it is called {ref!r}{near or f'; there is {some(self.readable())}'}"
-
-
-def some(names: Sequence[str]) -> str:
-    """Names as a message lists them."""
-    return any_of(names if len(names) <= SHOWN else [*names[:SHOWN], f"{len(names) - SHOWN} more"], "and")

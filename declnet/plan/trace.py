@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from declnet.core.component import Module, arity
 from declnet.core.spec import Spec
-from declnet.core.suggest import did_you_mean
+from declnet.core.suggest import did_you_mean, some
 from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Term, Value, Wrapper, join
 from declnet.errors import Path, ShapeError, dotted
 from declnet.plan.calls import Calls
 from declnet.plan.graph import Graph
 from declnet.plan.rules import Rule
-from declnet.plan.scope import Scope, some
+from declnet.plan.scope import Scope
 
 CALLS = 10_000
 """Calls in a graph at most: in blocks within blocks, `use` and `repeat` multiply."""

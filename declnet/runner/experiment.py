@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
+from declnet.config import extends, references
 from declnet.config import overrides as command_line
-from declnet.config import yaml
 from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
@@ -17,7 +17,7 @@ from declnet.core.metric import Metric
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.source import Source
 from declnet.core.spec import Kind, Spec
-from declnet.core.suggest import any_of, did_you_mean
+from declnet.core.suggest import did_you_mean, some
 from declnet.core.wrapper import Block, Node, Term, Wrapper, join
 from declnet.data import table
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
@@ -57,7 +57,7 @@ def terms(loss: Any) -> list[Term]:
 
 def load(path: FilePath | str, overrides: Sequence[str] = (), *, strict: bool = False) -> Experiment:
     """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too."""
-    document = command_line.apply(yaml.load(path), overrides)
+    document = references.resolve(command_line.apply(extends.load(path), overrides))
     reading = read_config(document)
     checker = _Checker(reading)
     experiment = checker.check()
@@ -91,7 +91,7 @@ class _Checker:
         self.sections = reading.sections
         self.config = reading.config
         self.problems: list[Diagnostic] = list(reading.problems)
-        self.warnings: list[Diagnostic] = []
+        self.warnings = [item for item in reading.document.problems if item.severity == "warning"]
         self.config_is_wrong = False
 
     def check(self) -> Experiment | None:
@@ -246,8 +246,7 @@ def _right_fields(fields: Any) -> bool:
 
 
 def _there_is(known: Mapping[str, object]) -> str:
-    names = list(known)
-    return f"; there is {any_of(names[:8] if len(names) <= 8 else [*names[:8], f'{len(names) - 8} more'], 'and')}"
+    return f"; there is {some(list(known))}"
 
 
 def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:

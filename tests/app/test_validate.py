@@ -119,11 +119,20 @@ def test_several_files_as_json(results: dict[str, Result]) -> None:
         "place": {"file": "six.yaml", "line": 3, "column": 26},
         "path": "data.source.flaten",
         "message": "unknown key 'flaten'; did you mean 'flatten'?",
+        "origin": None,
     }
     assert missing == {
         "config": "nope.yaml",
         "valid": False,
-        "diagnostics": [{"severity": "error", "place": None, "path": "", "message": "nope.yaml: no such file"}],
+        "diagnostics": [
+            {
+                "severity": "error",
+                "place": None,
+                "path": "",
+                "message": "nope.yaml: no such file",
+                "origin": None,
+            }
+        ],
     }
 
 

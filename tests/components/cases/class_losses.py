@@ -18,8 +18,8 @@ from components.cases.case import (
     Normal,
     Shares,
     Subject,
-    shapes,
     scaled,
+    shapes,
 )
 from declnet.core.spec import Spec
 

@@ -469,7 +469,7 @@ def normalize(draw: st.DrawFn) -> Case:
     p = draw(st.sampled_from((0.0, 0.5, 1.0, 1.5, 2.0, 3.0, inf)))
     dim, seed = draw(some_dims(len(shape))), draw(SEEDS)
     arguments = {"p": p, "dim": dim, "eps": draw(st.sampled_from((1e-12, 0.5, 2.0)))}
-    # A gradient is a difference of terms as large as the inverse of a norm, and no norm is below the largest element.
+    # A gradient is a difference of terms as large as 1 / norm, and no norm is below the largest element.
     smallest = float(np.abs(Normal(shape)(np.random.default_rng(seed))).max(axis=dim).min())
     steep = 10 if p == 0.5 else 1  # a power below 1 makes them larger
     return Case(arguments, (Normal(shape),), seed=seed, tolerance=scaled(steep / smallest, "large terms cancel"))
