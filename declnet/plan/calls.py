@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from declnet.core.component import Loss, Module, arity
 from declnet.core.spec import Spec
 from declnet.core.suggest import some
-from declnet.core.wrapper import Flow, Place, Value, join
+from declnet.core.wrapper import Flow, Place, Refs, Value, join
 from declnet.errors import Path, ShapeError, dotted
 from declnet.plan.graph import Call, Graph, Problem
 from declnet.plan.rules import Rules
@@ -40,8 +40,13 @@ class Calls:
         self.problem(f"{message}; it is {dotted(path)}, called again", again)
         self.again = again
 
-    def call(self, module: Module, path: Path, place: Place, inputs: Flow, *, named: bool = True) -> Value | None:
-        """Infer, complete, and note the call; None where an input or the output is unknown."""
+    def call(
+        self, module: Module, path: Path, place: Place, inputs: Flow, refs: Refs = None
+    ) -> Value | None:
+        """Infer, complete, and note the call; None where an input or the output is unknown.
+
+        `refs` is what the config says that it reads, where it says so.
+        """
         takes = arity(type(module))
         if len(inputs) != len(takes.names) and not (takes.variadic and inputs):
             plural = "" if len(takes.names) == 1 else "s"
@@ -49,7 +54,7 @@ class Calls:
             message = (
                 f"{module.type} takes {'at least one input' if takes.variadic else what} but gets {len(inputs)}"
             )
-            if named:
+            if refs is not None:
                 self.misfit(message, (*path, "inputs"))
             else:
                 self.misfit(f"{message}{self.sources(inputs)}; say with 'inputs' what it reads", path)
@@ -59,7 +64,7 @@ class Calls:
         values = tuple(value.index for value in inputs if value is not None)
         specs = [self.graph.specs[value] for value in values]
         known = None if isinstance(module, Loss) else self.called.get(place.owner)
-        output = self._infer(module if known is None else known, specs, values, path)
+        output = self._infer(module if known is None else known, specs, values, path, refs)
         if output is None:
             return None
         module, spec = output
@@ -85,7 +90,7 @@ class Calls:
             self.graph.buffers[join(owner, local)] = buffer
 
     def _infer(
-        self, module: Module, specs: Sequence[Spec], values: Sequence[int], path: Path
+        self, module: Module, specs: Sequence[Spec], values: Sequence[int], path: Path, refs: Refs
     ) -> tuple[Module, Spec] | None:
         """The completed module and its output. A wrong size that could have been left out is reported, and
         then taken as left out, so that what follows is checked too.
@@ -95,13 +100,25 @@ class Calls:
             return module.complete(*specs), spec
         except ShapeError as error:
             source = self.graph.source(error, values)
-            self.misfit(error.message + source, path if error.field is None else (*path, error.field))
+            self.misfit(error.message + source, _place(error, module, path, refs, len(values)))
             field = error.field
         if field is None or getattr(module, field) is None or type(module).model_fields[field].default is not None:
             return None
-        return self._infer(module.model_copy(update={field: None}), specs, values, path)
+        return self._infer(module.model_copy(update={field: None}), specs, values, path, refs)
 
     def sources(self, inputs: Flow) -> str:
         """Where values come from, for a message."""
         origins = [self.graph.origins[value.index] for value in inputs if value is not None]
         return f" (from {some(origins)})" if origins else ""
+
+
+def _place(error: ShapeError, module: Module, path: Path, refs: Refs, count: int) -> Path:
+    """The wrong argument, or the name of the input at fault where the node names it, or the node."""
+    if error.field is not None:
+        return (*path, error.field)
+    if error.argument is None or refs is None:
+        return path
+    if isinstance(refs, Mapping):
+        return (*path, "inputs", arity(type(module)).names[error.argument])
+    # A name may stand for several values.
+    return (*path, "inputs", error.argument) if len(refs) == count else (*path, "inputs")

@@ -230,7 +230,8 @@ class _Tracer:
         """Copies in a row, called by their index, each with weights of its own."""
         items: dict[str, Flow] = {}
         for index in map(str, range(node.repeat or 0)):
-            copy = replace(node, repeat=None, init={}, freeze=False)  # the rules hold for the whole row
+            # The rules hold for the whole row, and only the first reads what the node names.
+            copy = replace(node, repeat=None, init={}, freeze=False, inputs=None if int(index) else node.inputs)
             output = self._call(copy, place.child(index), inputs)
             inputs = inputs if output.flow is None else output.flow
             items[index] = inputs
@@ -241,7 +242,7 @@ class _Tracer:
         if component is None:
             return UNKNOWN
         if isinstance(component, Module):
-            return Output((self._calls.call(component, node.path, place, inputs, named=node.inputs is not None),))
+            return Output((self._calls.call(component, node.path, place, inputs, node.inputs),))
         try:
             return self._trace(component, node.path, place, inputs)
         except ShapeError as error:
@@ -260,7 +261,9 @@ class _Tracer:
         """Call a loss; what it names is read, the rest is the model's output and the first target."""
         name = f"loss[{term.path[-1]}]" if len(term.path) > 1 else "loss"
         inputs = self._term_inputs(term, scope, target)
-        value = None if inputs is None else self._calls.call(term.loss, term.path, Place(name, "loss"), inputs)
+        if inputs is None:
+            return
+        value = self._calls.call(term.loss, term.path, Place(name, "loss"), inputs, term.inputs)
         if value is None:
             return
         if self.graph.specs[value.index].shape != ():

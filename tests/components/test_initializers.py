@@ -286,3 +286,7 @@ class TestPyTorch:
     def test_refused(self, torch: Any, name: str, given: dict[str, Any], shape: tuple[int, ...]) -> None:
         with pytest.raises((ValueError, RuntimeError, ZeroDivisionError, TypeError)):
             self.drawn(torch, name, shape, **given)
+
+
+def test_every_initializer_has_cases() -> None:
+    assert {name for name, *_ in (*FIXED, *RANDOM)} == set(initializers.files)

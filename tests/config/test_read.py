@@ -285,6 +285,13 @@ model: [{type: Linear, out_features: 10, inputs: {inpt: x}}]
 model: [{type: Linear, out_features: 10, inputs: [x, x]}]
 ! 3:50: model[0].inputs: Linear takes 1 input (input) but gets 2
 
+model: [{type: Linear, out_features: 10}, {type: Add, inputs: ["0", x]}]
+! 3:69: model[1].inputs[1]: Add takes inputs whose shapes fit but one is (32, 64) after (32, 10) (from data.inputs.x)
+
+model: [{type: Linear, out_features: 10}, {type: MatMul, inputs: {other: x, input: "0"}}]
+! 3:74: model[1].inputs.other: MatMul takes (*, n, k) and (*, k, m) but its inputs are (32, 10) and (32, 64): 10
+is not 32 (from data.inputs.x)
+
 model: [{type: Linear, out_features: 10, inputs: z}]
 ! 3:50: model[0].inputs[0]: nothing before it is called 'z'; there is x
 

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
+from declnet.core.registry import family, modules
+from declnet.core.wrapper import Wrapper
 from twins.compare import Batch, compare
 
 pytestmark = pytest.mark.torch
@@ -182,3 +184,10 @@ def test_a_twin(folder: Path, name: str) -> None:
     Path("t.csv").write_text("\n".join(["a,b,c,d,e,f,g,h", *lines]) + "\n", encoding="utf-8")
     Path("config.yaml").write_text(TOP + text, encoding="utf-8")
     compare(Path("config.yaml"), module())
+
+
+def test_every_wrapper_has_a_twin() -> None:
+    wrappers = {
+        name for name, cls in modules.load().items() if issubclass(cls, Wrapper) and family(cls) != "plug-in"
+    }
+    assert wrappers == {name for name in wrappers for text, _ in CASES.values() if f"type: {name}" in text}

@@ -1,11 +1,25 @@
 """Losses against probabilities of two classes, element by element."""
 
+import math
 from itertools import product
 from math import inf, nan
 
+import numpy as np
 from hypothesis import strategies as st
 
-from components.cases.case import SEEDS, Bad, BadTarget, Case, Draw, Misfit, Normal, Subject, Uniform, shapes
+from components.cases.case import (
+    SEEDS,
+    Bad,
+    BadTarget,
+    Case,
+    Draw,
+    Misfit,
+    Normal,
+    Subject,
+    Uniform,
+    scaled,
+    shapes,
+)
 from declnet.core.spec import Spec
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -36,10 +50,12 @@ def binary(draw: st.DrawFn, weighted: tuple[str, ...], put: tuple[float, ...], s
     scale = draw(st.sampled_from(scales))
     x = Normal(shape, scale, put=special) if scale else Uniform(shape, 0, 1, put=special)
     arguments = {name: draw(weights(shape)) for name in weighted}
+    largest = math.prod(float(np.max(weight)) for weight in arguments.values() if weight is not None)
     return Case(
         arguments | {"reduction": draw(st.sampled_from(REDUCTIONS))},
         (x, Uniform(shape, 0, 1, put=sure)),
         seed=draw(SEEDS),
+        tolerance=scaled(largest, "a gradient is a difference of terms as large as the weights"),
     )
 
 
