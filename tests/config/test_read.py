@@ -290,7 +290,7 @@ model: [{type: Linear, out_features: 10}, {type: Add, inputs: ["0", x]}]
 
 model: [{type: Linear, out_features: 10}, {type: MatMul, inputs: {other: x, input: "0"}}]
 ! 3:74: model[1].inputs.other: MatMul takes (*, n, k) and (*, k, m) but its inputs are (32, 10) and (32, 64): 10
-is not 32 (from data.inputs.x)
+!  is not 32 (from data.inputs.x)
 
 model: [{type: Linear, out_features: 10, inputs: z}]
 ! 3:50: model[0].inputs[0]: nothing before it is called 'z'; there is x
