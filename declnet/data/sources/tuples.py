@@ -58,7 +58,7 @@ class _Tuples(Source, ABC):
         rng = np.random.default_rng(self.seed)
         order = rng.permutation(len(labels))
         order = order[np.argsort(labels[order], kind="stable")]  # by class, at random within one
-        rows = self._tuples(order, labels)
+        rows = self._tuples(order, labels, rng)
         count = len(rows[self.members[0]])
         if not count:
             raise DataError(f"{self.type} needs at least two classes with {2 * len(self.members)} rows each")
@@ -66,7 +66,7 @@ class _Tuples(Source, ABC):
         return {member: numbers[order] for member, numbers in rows.items()}
 
     @abstractmethod
-    def _tuples(self, order: Array, labels: Array) -> Rows:
+    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Rows:
         """Put rows, given class by class, together."""
 
 
@@ -80,6 +80,18 @@ def _alike(order: Array, labels: Array, share: int) -> tuple[Array, Array, Array
         second.append(rows[count : 2 * count])
         rest.append(rows[2 * count :])
     return np.concatenate(first), np.concatenate(second), np.concatenate(rest)
+
+
+def _unlike(one: Array, other: Array, labels: Array) -> tuple[Array, Array]:
+    """Rows in random order, as many of each: for every one the other beside it, and where the two are of one
+    class another one's. The second result says for which there was one.
+    """
+    other = other.copy()
+    alike = np.flatnonzero(labels[one] == labels[other])
+    # Class by class, another class stands half way around.
+    alike = alike[np.argsort(labels[one[alike]], kind="stable")]
+    other[alike] = np.roll(other[alike], len(alike) // 2)
+    return other, labels[one] != labels[other]
 
 
 @sources.register
@@ -108,11 +120,9 @@ class Triplets(_Tuples):
 
     type: Literal["Triplets"] = "Triplets"
 
-    def _tuples(self, order: Array, labels: Array) -> Rows:
+    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Rows:
         anchor, positive, rest = _alike(order, labels, share=3)
-        # Both are class by class: half way around, another class stands opposite.
-        negative = np.resize(np.roll(rest, len(rest) // 2), len(anchor))
-        right = labels[anchor] != labels[negative]
+        negative, right = _unlike(anchor, rng.permutation(rest)[: len(anchor)], labels)
         return {"anchor": anchor[right], "positive": positive[right], "negative": negative[right]}
 
 
@@ -153,12 +163,12 @@ class Pairs(_Tuples):
         table["same"] = (table[labels[0]] == table[labels[1]]).astype(np.float64)
         return {name: table[name] for name in columns}
 
-    def _tuples(self, order: Array, labels: Array) -> Rows:
+    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Rows:
         first, second, rest = _alike(order, labels, share=4)
+        rest = rng.permutation(rest)
         half = len(rest) // 2
-        other, opposite = rest[:half], rest[len(rest) - half :]
-        different = labels[other] != labels[opposite]
+        other, different = _unlike(rest[:half], rest[half : 2 * half], labels)
         return {
-            "first": np.concatenate([first, other[different]]),
-            "second": np.concatenate([second, opposite[different]]),
+            "first": np.concatenate([first, rest[:half][different]]),
+            "second": np.concatenate([second, other[different]]),
         }
