@@ -65,6 +65,8 @@ def translate(cls: type[BaseModel], error: ValidationError, values: dict[str, An
             name = detail["loc"][0]
             yield Refusal(f"{_title(cls)} needs {str(name)!r}{_purpose(cls, str(name))}", (name,), missing=True)
         elif path not in seen:
+            if not path and detail["type"] == "value_error":
+                path = _field_of(cls, detail, values)
             seen.add(path)
             yield Refusal(_message(cls, detail, path, value), path)
 
@@ -81,6 +83,12 @@ def _place(loc: Path, values: Any) -> tuple[Path, Any]:
         values = inside[part]
         path.append(part)
     return tuple(path), values
+
+
+def _field_of(cls: type[BaseModel], detail: ErrorDetails, values: dict[str, Any]) -> Path:
+    """What a check of a whole model is about: its message begins with the field's name, or it is the whole."""
+    name = detail["msg"].removeprefix("Value error, ").split(" ", 1)[0]
+    return (name,) if name in cls.model_fields and name in values else ()
 
 
 def _message(cls: type[BaseModel], detail: ErrorDetails, path: Path, value: Any) -> str:
@@ -139,7 +147,7 @@ def unknown_key(
     if meant is not None:
         return f"unknown key {key!r}; did you mean {meant!r}?", meant
     places = [f"{section}.{key}".strip(".") for section, model in SECTIONS.items() if key in model.model_fields]
-    if not issubclass(cls, Component) and key in _arguments("optimizers", root.get("optimizer")):
+    if key != "type" and not issubclass(cls, Component) and key in _arguments("optimizers", root.get("optimizer")):
         places.insert(0, f"optimizer.{key}")
     if places:
         where = [place if "." in place else f"{place}, at the top level" for place in places]

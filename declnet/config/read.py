@@ -7,7 +7,7 @@ inside is reported at its own place, and the rest of the file is still checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final, TypeVar, get_args, get_origin
@@ -86,9 +86,11 @@ class _Reader:
             self.problems.append(Diagnostic(message, path, self.document.mark(path, key=key)))
         return INVALID
 
-    def model(self, cls: type[M], raw: Any, path: Path, also: Sequence[str] = ()) -> M | Invalid:
+    def model(
+        self, cls: type[M], raw: Any, path: Path, also: Sequence[str] = (), inherited: Collection[str] = ()
+    ) -> M | Invalid:
         """Read a mapping as a model: what is nested first, then the model itself. `also` are keys that could
-        stand here, and have been read.
+        stand here, and have been read; `inherited` those that stand elsewhere.
         """
         raw = cls.spell_out(raw) if issubclass(cls, Settings) else raw
         if not isinstance(raw, dict):
@@ -100,7 +102,8 @@ class _Reader:
             if key in cls.model_fields:
                 values[key] = self.value(cls.model_fields[key].annotation, value, (*path, key))
             else:
-                message, meant = unknown_key(cls, key, raw, self.document.data, also)
+                given = [name for name in raw if name not in inherited]
+                message, meant = unknown_key(cls, key, given, self.document.data, also)
                 self.problem(message, (*path, key), key=True)
                 typos.add(meant)
         wrong = {key for key, value in values.items() if _holds_invalid(value)}
@@ -177,6 +180,11 @@ class _Reader:
 
     def _use(self, raw: dict[str, Any], path: Path) -> Node:
         """Read a node that calls an earlier component again."""
+        raw = dict(raw)
+        if "type" in raw:
+            del raw["type"]
+            message = "'use' calls a component that is there already; remove 'type', or 'use' for a new one"
+            self.problem(message, (*path, "type"), key=True)
         own = self.model(Use, raw, path)
         if isinstance(own, Invalid):
             return Node(None, path, None)
@@ -219,7 +227,8 @@ class _Reader:
             return self.problem(
                 "a group changes settings, not the optimizer; remove 'type'", (*path, "type"), key=True
             )
-        settings = self.model(type(optimizer), base | changed, path, tuple(Matching.model_fields))
+        inherited = base.keys() - changed.keys()
+        settings = self.model(type(optimizer), base | changed, path, tuple(Matching.model_fields), inherited)
         if isinstance(own, Invalid) or isinstance(settings, Invalid):
             return INVALID
         match = (own.match,) if isinstance(own.match, str) else own.match

@@ -31,7 +31,11 @@ class Settings(BaseModel):
 
 
 class Component(BaseModel):
-    """Base of everything a config names by `type`: strict about types, closed to unknown keys, immutable."""
+    """Base of everything a config names by `type`: strict about types, closed to unknown keys, immutable.
+
+    Where a validator of the whole model refuses, its message begins with the name of the argument that is wrong, so
+    that it is shown there.
+    """
 
     model_config = ConfigDict(
         frozen=True,

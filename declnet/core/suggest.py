@@ -44,6 +44,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {name!r}?" if name else ""
 
 
+def like_pattern(pattern: str, names: Iterable[str]) -> str:
+    """`; did you mean '*.bias'?`: a name, or the pattern for the last part of some; or what there is."""
+    known = list(names)
+    near = did_you_mean(pattern, [*known, *dict.fromkeys(f"*.{name.rpartition('.')[2]}" for name in known)])
+    return near or f"; there is {some(known)}"
+
+
 def any_of(words: Iterable[object], last: str = "or") -> str:
     """`a, b or c`; of no words `nothing`."""
     *most, end = map(str, [*words] or ["nothing"])

@@ -42,8 +42,10 @@ def require_indices(loss: Loss, input: Spec, target: Spec, instead: str = "") ->
     """Refuse a target that does not hold class indices for this input; `instead` names what else may be there."""
     indices, name = Spec(index_shape(input.shape), "int"), type(loss).__name__
     if target.shape != indices.shape:
+        flat = target.ndim == 1 and input.ndim > 2 and target.shape == input.shape[:1]
         raise ShapeError(
-            f"{name} takes class indices {indices}{instead} for an input {input}, but its target is {target}",
+            f"{name} takes class indices {indices}{instead} for an input {input}, but its target is {target}"
+            + ("; where a row has one class, put Flatten before the last layer" if flat else ""),
             argument=1,
         )
     if target.kind != "int":

@@ -40,9 +40,7 @@ class Calls:
         self.problem(f"{message}; it is {dotted(path)}, called again", again)
         self.again = again
 
-    def call(
-        self, module: Module, path: Path, place: Place, inputs: Flow, refs: Refs = None
-    ) -> Value | None:
+    def call(self, module: Module, path: Path, place: Place, inputs: Flow, refs: Refs = None) -> Value | None:
         """Infer, complete, and note the call; None where an input or the output is unknown.
 
         `refs` is what the config says that it reads, where it says so.

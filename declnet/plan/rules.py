@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from declnet.core.component import Parameter
 from declnet.core.optimizer import matches
-from declnet.core.suggest import any_of, did_you_mean
+from declnet.core.suggest import like_pattern
 from declnet.core.wrapper import Node
 from declnet.errors import Path, ShapeError
 
@@ -26,9 +26,8 @@ class Rule:
         """A message for each pattern that no parameter has matched, where any were seen."""
         for pattern in self.node.init:
             if self.seen and pattern not in self.used:
-                near = did_you_mean(pattern, self.seen)
-                there = near or f"; there is {any_of(self.seen, 'and')}"
-                yield f"no parameter here is called {pattern!r}{there}", (*self.node.path, "init", pattern)
+                message = f"no parameter here is called {pattern!r}{like_pattern(pattern, self.seen)}"
+                yield message, (*self.node.path, "init", pattern)
 
 
 class Rules:

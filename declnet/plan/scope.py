@@ -64,7 +64,7 @@ class Scope:
         found: dict[str | int, Flow] = {}
         for key, ref in wanted:
             flow = self.names.get(ref)
-            if flow is None:
+            if flow is None and not self.unknown(ref):
                 problem(self.explain(ref), (*path, key))
             found[key] = (None,) if flow is None else flow
         if not isinstance(refs, Mapping):
@@ -79,6 +79,11 @@ class Scope:
             problem(f"inputs are {', '.join(takes)}; got {', '.join(refs)}", path)
             return (None,) * len(takes)
         return tuple(found[name][0] for name in takes)
+
+    def unknown(self, ref: str) -> bool:
+        """Whether a name is below that of a component that was wrong, which has been said."""
+        parts = ref.split(".")
+        return any(self.names.get(".".join(parts[:end])) == (None,) for end in range(1, len(parts)))
 
     def explain(self, ref: str) -> str:
         """Why a name cannot be read here."""

@@ -182,13 +182,17 @@ class _Tracer:
         ref = str(node.use)
         owner = join(scope.owner, ref)
         path = (*node.path, "use")
+        if owner not in self._known and scope.unknown(ref):
+            return UNKNOWN
         if owner not in self._known:
             self.problem(self._no_component(ref, scope), path)
             return UNKNOWN
         target, stack = self._known[owner]
         if target.component is not None and not _takes(target):
             below = [name for name in self._components(scope) if name.startswith(f"{ref}.")]
+            values = [name for name in scope.readable() if name.startswith(f"{ref}.")]
             name = f"; name one of its components: {some(below)}" if below else ""
+            name = f"; its values are read with 'inputs': {some(values)}" if values else name
             self.problem(f"{ref!r} only holds{name}", path)
             return UNKNOWN
         inputs = scope.read(node.inputs, _takes(target), self.problem, (*node.path, "inputs"))
@@ -297,7 +301,8 @@ class _Tracer:
             return None
         if missing:
             what = f"{term.loss.type} takes {len(names)} inputs: {', '.join(names)}"
-            self.problem(f"{what}; name them", term.path)
+            ends = f"the model ends in {len(scope.flow)} value{'s' * (len(scope.flow) != 1)}"
+            self.problem(f"{what}; {ends}, so name them with 'inputs'", term.path)
             return None
         return tuple(found[name] for name in names)
 

@@ -17,7 +17,7 @@ from declnet.core.metric import Metric
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.source import Source
 from declnet.core.spec import Kind, Spec
-from declnet.core.suggest import did_you_mean, some
+from declnet.core.suggest import did_you_mean, like_pattern, some
 from declnet.core.wrapper import Block, Node, Term, Wrapper, join
 from declnet.data import table
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
@@ -138,7 +138,11 @@ class _Checker:
                     fields[name] = table.field(known, item.columns, KINDS[item.dtype])
                 except ShapeError as error:
                     right = False
-                    near = "" if error.field is None else did_you_mean(error.field, known) or _there_is(known)
+                    near = (
+                        ""
+                        if error.field is None
+                        else did_you_mean(error.field, known) or f"; there is {some(list(known))}"
+                    )
                     self._problem(error.message + near, self._item_path(path, error.field))
             return fields
 
@@ -188,7 +192,8 @@ class _Checker:
                 self._problem(problem.message + enough, problem.path)
         if not self.problems and not graph.trained():
             self._problem("nothing in the model can learn: no component has parameters", ("model",))
-        if isinstance(optimizer := top.get("optimizer"), Tuned):
+        unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
+        if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
         self._metrics(loop.get("metrics", ()), graph, next(iter(batched(targets, batch).values()), None))
         if self.config is not None and not self.problems:
@@ -198,13 +203,13 @@ class _Checker:
                 self.warnings.append(Diagnostic(warning.message, warning.path, mark, warning.severity))
 
     def _groups(self, optimizer: Tuned, graph: Graph) -> None:
-        """Patterns that match nothing are misspelt."""
+        """Patterns that match nothing are misspelt, if the parameters are known."""
         for index, group in enumerate(optimizer.groups):
-            for pattern in group.match:
-                if graph.parameters and not any(matches(name, (pattern,)) for name in graph.parameters):
-                    near = did_you_mean(pattern, graph.parameters) or _there_is(graph.parameters)
+            for number, pattern in enumerate(group.match):
+                if not any(matches(name, (pattern,)) for name in graph.parameters):
                     self._problem(
-                        f"no parameter is called {pattern!r}{near}", ("optimizer", "groups", index, "match")
+                        f"no parameter is called {pattern!r}{like_pattern(pattern, graph.parameters)}",
+                        ("optimizer", "groups", index, "match", number),
                     )
 
     def _metrics(self, metrics: Any, graph: Graph, target: Spec | None) -> None:
@@ -243,10 +248,6 @@ def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:
 
 def _right_fields(fields: Any) -> bool:
     return isinstance(fields, dict) and all(isinstance(item, DataField) for item in fields.values())
-
-
-def _there_is(known: Mapping[str, object]) -> str:
-    return f"; there is {some(list(known))}"
 
 
 def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:

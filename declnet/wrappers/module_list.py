@@ -44,7 +44,8 @@ class _Holder(Wrapper, ABC):
             each = [(value,) for value in inputs]
             if len(each) != len(self.named):
                 raise ShapeError(
-                    f"zips {len(self.named)} components with {len(each)} inputs; it takes one for each"
+                    f"zips {len(self.named)} components with {len(each)} input{'s' * (len(each) != 1)}; "
+                    "it takes one for each"
                 )
         flow: Flow = ()
         items: dict[str, Flow] = {}

@@ -161,7 +161,7 @@ optimizer: {type: SGD, nesterov: yes}
 ! 5:34: optimizer.nesterov: expected true or false, got 'yes'; write true
 
 optimizer: {type: SGD, nesterov: true}
-! 5:12: optimizer: nesterov needs a momentum above 0 and a dampening of 0
+! 5:34: optimizer.nesterov: nesterov needs a momentum above 0 and a dampening of 0
 
 optimizer: {type: AdamW, betas: 0.9}
 ! 5:33: optimizer.betas: expected a list of 2 numbers, got 0.9
