@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from declnet.core.registry import family
 from declnet.errors import dotted
@@ -36,7 +35,7 @@ def outputs(pair: Pair) -> None:
     path = write(pair, *draw(pair, twin))
     graph = load(path, strict=True).graph(ROWS)
     calls = [item for item in graph.calls if family(type(item.component)) == "dropout"]
-    droppers = [module for module in twin.model.modules() if hasattr(module, "p")]
+    droppers = [module for module in twin.model.modules() if hasattr(module, "p")]  # no other module has one
     assert [item.component.model_dump()["p"] for item in calls] == [module.p for module in droppers]
     for module in droppers:
         module.p = 0.0
@@ -85,7 +84,7 @@ def laws(pair: Pair) -> None:
 
 def dtypes(pair: Pair) -> None:
     """The numbers that a model is made of."""
-    model: nn.Module = Twin(pair).model
-    twin = {name: str(array.dtype).removeprefix("torch.") for name, array in model.state_dict().items()}
-    path = write(pair, *draw(pair, Twin(pair)))
-    assert twin == {name: str(array.dtype) for name, array in allocated(path)[1].store.state_dict().items()}
+    twin = Twin(pair)
+    theirs = {name: str(tensor.dtype).removeprefix("torch.") for name, tensor in twin.model.state_dict().items()}
+    _, model = allocated(write(pair, *draw(pair, twin)))
+    assert theirs == {name: str(array.dtype) for name, array in model.store.state_dict().items()}

@@ -22,12 +22,10 @@ from declnet.runner.experiment import Experiment, load
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
 from declnet.runner.train import train
+from guide.one_liners import TOLERANCE
 from guide.page import Pair
 from guide.sides import Twin, complete
 from twins.compare import close, hand_over
-
-TOLERANCE = 1e-6
-"""After hundreds of steps."""
 
 HEADER = "sepal_length,sepal_width,petal_length,petal_width,species"
 COUNT = 150

@@ -42,6 +42,14 @@ def test_there_are_commands() -> None:
     assert any("=" in arguments for arguments in COMMANDS)
 
 
+def test_links() -> None:
+    """A heading is linked in lower case, without commas, with dashes for spaces."""
+    headings = [
+        re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^## (.*)$", TEXT, re.M)
+    ]
+    assert re.findall(r"\(#(.*?)\)", TEXT) == headings
+
+
 PYTHON, YAML = "```python\nmodel\n```\n", "```yaml\nmodel\n```\n"
 TABLE = "| PyTorch | declnet |\n|---|---|\n| `a` | `b` |\n"
 
