@@ -284,5 +284,5 @@ def _unknown(registry: Registry[Any], name: str) -> str:
     for other in REGISTRIES:
         if other is not registry and name in other:
             return f"{name!r} is {a(other.role)}, not {a(registry.role)}"
-    near = did_you_mean(name, registry)
+    near = did_you_mean(name.rpartition(".")[2], registry)  # `nn.Linear`, as it stands in a program, is Linear
     return f"unknown {registry.role} {name!r}{near or '; there is ' + _some(registry)}"

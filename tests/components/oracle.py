@@ -74,9 +74,9 @@ def measure(component: Component, material: Material, dtype: DType, *, training:
         if isinstance(component, Optimizer):
             return _optimize(component, *map(torch.from_numpy, material.inputs))
         if component.type in REFERENCES:
-            return _call(REFERENCES[component.type](component), material, training)
+            return call(REFERENCES[component.type](component), material, training)
         assert isinstance(component, Module)
-        return _call(_module(component, material, dtype, training), material, training)
+        return call(_module(component, material, dtype, training), material, training)
 
 
 def _module(component: Module, material: Material, dtype: DType, training: bool) -> torch.nn.Module:
@@ -91,7 +91,7 @@ def _module(component: Module, material: Material, dtype: DType, training: bool)
     return module
 
 
-def _call(function: Callable[..., torch.Tensor], material: Material, training: bool) -> Results:
+def call(function: Callable[..., torch.Tensor], material: Material, training: bool) -> Results:
     """Forward, and in training backward where the output has a gradient."""
     inputs = [torch.from_numpy(array) for array in material.inputs]
     if training:

@@ -240,6 +240,11 @@ model: [CrossEntropyLoss, {type: Linear, out_features: 10}]
 model: [Nothing]
 ! 3:9: model[0].type: unknown component 'Nothing'; there is <modules>
 
+model: [nn.Linear, {type: torch.nn.LayerNorms}, nn.LSTM]
+! 3:9: model[0].type: unknown component 'nn.Linear'; did you mean 'Linear'?
+! 3:27: model[1].type: unknown component 'torch.nn.LayerNorms'; did you mean 'LayerNorm'?
+! 3:49: model[2].type: unknown component 'nn.LSTM'; there is <modules>
+
 model: [3]
 ! 3:9: model[0]: expected a component, as a name or {type: Name, ...}; got 3
 

@@ -381,7 +381,13 @@ SAME = "MSELoss compares arrays of one shape but its input is (3, 2) and its tar
         pytest.param(
             [term(Ranking())],
             Y,
-            [("loss", "Ranking takes 3 inputs: first, second, other; the model ends in 1 value, so name them with 'inputs'")],
+            [
+                (
+                    "loss",
+                    "Ranking takes 3 inputs: first, second, other; the model ends in 1 value, "
+                    "so name them with 'inputs'",
+                )
+            ],
             id="three inputs",
         ),
         pytest.param(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,22 +19,20 @@ Batch = dict[str, Tensor]
 ROWS = 7
 
 
-class Twin(Protocol):
-    """A module that gives a batch's loss, and the model's output (None where it has several)."""
-
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor | None]: ...
+Loss = Callable[[Batch], tuple[Tensor, Tensor | None]]
+"""A batch's loss, and the model's output (None where it has several)."""
 
 
-def compare(path: Path, twin: nn.Module, overrides: Sequence[str] = (), tolerance: float = 1e-9) -> None:
+def compare(
+    path: Path, twin: nn.Module, loss_of: Loss, overrides: Sequence[str] = (), tolerance: float = 1e-9
+) -> None:
     """Load the twin with the config's first values, under the same names, and compare in both modes: losses,
     outputs, the gradient of every parameter, and buffers after the step.
     """
     experiment = load(path, ["dtype=float64", f"loop.batch_size={ROWS}", *overrides])
     model = Model(experiment, [(True, ROWS), (False, ROWS)], np.random.default_rng(0))
     model.store.initialize(np.random.default_rng(1))
-    twin.double()
-    state = {name: torch.from_numpy(array.copy()) for name, array in model.store.state_dict().items()}
-    twin.load_state_dict(state)
+    hand_over(model, twin)
     rows = Rows(experiment)
     for training in (True, False):
         twin.train(training)
@@ -43,10 +40,10 @@ def compare(path: Path, twin: nn.Module, overrides: Sequence[str] = (), toleranc
         assert count == ROWS
         batch = {name: torch.from_numpy(array.copy()) for name, array in plan.inputs.items()}
         found = plan.run()
-        loss, output = twin.loss(batch)
-        _close("the loss", np.array(found), loss, tolerance)
+        loss, output = loss_of(batch)
+        close("the loss", np.array(found), loss, tolerance)
         if not training and output is not None:
-            _close("the output", plan.output, output, tolerance)
+            close("the output", plan.output, output, tolerance)
         if training:
             loss.backward()
             for name, parameter in twin.named_parameters():
@@ -54,12 +51,19 @@ def compare(path: Path, twin: nn.Module, overrides: Sequence[str] = (), toleranc
                 assert (grad is None) == (not parameter.requires_grad), name
                 if grad is not None:
                     wanted = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                    _close(f"the gradient of {name}", grad, wanted, tolerance)
+                    close(f"the gradient of {name}", grad, wanted, tolerance)
             for name, buffer in twin.named_buffers():
-                _close(name, model.store.buffers[name], buffer, tolerance)
+                close(name, model.store.buffers[name], buffer, tolerance)
 
 
-def _close(what: str, found: Array, wanted: Tensor, tolerance: float) -> None:
+def hand_over(model: Model, twin: nn.Module) -> None:
+    """Give the twin the model's values, under the same names, in float64."""
+    state = {name: torch.from_numpy(array.copy()) for name, array in model.store.state_dict().items()}
+    twin.double().load_state_dict(state)
+
+
+def close(what: str, found: Array, wanted: Tensor, tolerance: float) -> None:
+    """The same shape and, within the tolerance, the same numbers."""
     expected = wanted.detach().numpy()
     assert found.shape == expected.shape, what
     np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance, err_msg=what)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,7 +184,8 @@ def test_a_twin(folder: Path, name: str) -> None:
     lines = [",".join(map(repr, row)) for row in rows.tolist()]
     Path("t.csv").write_text("\n".join(["a,b,c,d,e,f,g,h", *lines]) + "\n", encoding="utf-8")
     Path("config.yaml").write_text(TOP + text, encoding="utf-8")
-    compare(Path("config.yaml"), module())
+    twin: Any = module()
+    compare(Path("config.yaml"), twin, twin.loss)
 
 
 def test_every_wrapper_has_a_twin() -> None:
