@@ -97,7 +97,7 @@ def _unlike(one: Array, other: Array, labels: Array) -> tuple[Array, Array]:
 @sources.register
 @final
 class Triplets(_Tuples):
-    """Rows of another source in threes: an anchor, a positive of its class, a negative of another.
+    """Rows of another source in threes: an anchor, a positive of its class, a negative of another, whichever.
 
     Each row is in one triplet at most, so there are a third as many as rows.
 
@@ -129,7 +129,7 @@ class Triplets(_Tuples):
 @sources.register
 @final
 class Pairs(_Tuples):
-    """Rows of another source in twos, about half of them of one class.
+    """Rows of another source in twos, about half of them of one class, the others of any two.
 
     Each row is in one pair at most, so there are half as many as rows.
 
