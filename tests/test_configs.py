@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from declnet.config.plain import plain
 from declnet.config.yaml import loads
 from declnet.runner.events import Finished
 from declnet.runner.experiment import load
@@ -29,7 +30,9 @@ def test_a_config_is_valid_and_trains(folder: Path, path: Path) -> None:
     assert figures(load(path)).parameters > 0
     *_, last = train(load(path, SHORT), folder / "run")
     assert isinstance(last, Finished)
-    assert load(folder / "run" / "config.yaml").config == load(path, SHORT).config
+    # As plain data, because a table's path differs in how it is spelt.
+    written, meant = load(folder / "run" / "config.yaml"), load(path, SHORT)
+    assert plain(written.config, folder) == plain(meant.config, folder)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
@@ -53,12 +56,3 @@ def test_a_config_in_the_readme(folder: Path, number: int) -> None:
     Path("readme.yaml").write_text(text, encoding="utf-8")
     *_, last = train(load("readme.yaml", SHORT), Path("run"))
     assert isinstance(last, Finished)
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_the_main_job_reaches_its_accuracy(folder: Path, seed: int) -> None:
-    *_, last = train(load(CHECKOUT / "configs" / "digits_mlp.yaml", [f"seed={seed}"]), folder / "run")
-    assert isinstance(last, Finished)
-    test = last.summary["test"]
-    assert isinstance(test, dict)
-    assert test["accuracy"] >= 0.96

@@ -48,6 +48,28 @@ def test_pairs() -> None:
     assert len(set(rows)) == len(rows) > 1700
 
 
+def test_any_two_classes_meet() -> None:
+    """What only ever met one other class could be told apart by less than what it is."""
+    digits = set(range(10))
+    others = {(one, other) for one in digits for other in digits - {one}}
+    table = Triplets(source=Digits()).read(["anchor_label", "negative_label"])
+    assert set(zip(table["anchor_label"], table["negative_label"], strict=True)) == others
+    table = Pairs(source=Digits()).read(["first_label", "second_label"])
+    met = set(zip(table["first_label"], table["second_label"], strict=True)) - {(one, one) for one in digits}
+    assert len(met) > 80
+
+
+@pytest.mark.parametrize("rare", [60, 30, 24, 12])
+def test_two_classes(folder: Path, rare: int) -> None:
+    """Each row of the rarer class that is in no pair of its own class finds one of the other."""
+    lines = [f"{row},{int(row < rare)}\n" for row in range(120)]
+    Path("t.csv").write_text("a,label\n" + "".join(lines), encoding="utf-8")
+    table = Pairs(source=CSV(path=Path("t.csv"))).read(["first_a", "second_a", "same"])
+    used = np.concatenate([table["first_a"], table["second_a"]])
+    assert len(np.unique(used)) == len(used)
+    assert np.count_nonzero(table["same"] == 0) == rare - 2 * (rare // 4)
+
+
 def test_the_seed_decides() -> None:
     one, again, other = (Triplets(source=Digits(), seed=seed).read(["anchor_label"]) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one["anchor_label"], again["anchor_label"])

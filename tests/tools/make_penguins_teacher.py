@@ -24,7 +24,7 @@ TEMPERATURE = 2.0
 
 
 def teach(source: Path, target: Path) -> None:
-    """Penguins that were measured in full, each judged by a teacher that was fitted to nine tenths of the others."""
+    """Penguins that were measured in full, each judged by a teacher fitted to nine tenths of them, without it."""
     with source.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if all(row[name] for name in MEASURED)]
     species = sorted({row["species"] for row in rows})

@@ -83,12 +83,14 @@ def _alike(order: Array, labels: Array, share: int) -> tuple[Array, Array, Array
 
 
 def _unlike(one: Array, other: Array, labels: Array) -> tuple[Array, Array]:
-    """Rows in random order, as many of each: for every one the other beside it, and where the two are of one
-    class another one's. The second result says for which there was one.
+    """A partner of another class for each of the rows `one`, and for which of them there is one.
+
+    The partner is the row beside it in `other`, which is in random order. Where the two are of one class, partners
+    are exchanged among all for whom that is so.
     """
     other = other.copy()
     alike = np.flatnonzero(labels[one] == labels[other])
-    # Class by class, another class stands half way around.
+    # In the order of the classes, another class stands half way around.
     alike = alike[np.argsort(labels[one[alike]], kind="stable")]
     other[alike] = np.roll(other[alike], len(alike) // 2)
     return other, labels[one] != labels[other]
@@ -97,7 +99,7 @@ def _unlike(one: Array, other: Array, labels: Array) -> tuple[Array, Array]:
 @sources.register
 @final
 class Triplets(_Tuples):
-    """Rows of another source in threes: an anchor, a positive of its class, a negative of another.
+    """Rows of another source in threes: an anchor, a positive of its class, a negative of another, whichever.
 
     Each row is in one triplet at most, so there are a third as many as rows.
 
@@ -129,7 +131,7 @@ class Triplets(_Tuples):
 @sources.register
 @final
 class Pairs(_Tuples):
-    """Rows of another source in twos, about half of them of one class.
+    """Rows of another source in twos, about half of them of one class, the others of any two.
 
     Each row is in one pair at most, so there are half as many as rows.
 
