@@ -15,13 +15,13 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import WithJsonSchema
 
 from declnet.config.docstrings import arguments, summary
-from declnet.config.expected import members
+from declnet.config.expected import a, members
 from declnet.config.json_keywords import RANGE, TYPES, Schema, closed, limited, merged, ref, said, takes_references
 from declnet.config.read import ROLES
-from declnet.config.schema import Config, Matching, Shorthand, TermWiring, Tuning, Use, Wiring
+from declnet.config.schema import IDENTIFIER, Config, Matching, Shorthand, TermWiring, Tuning, Use, Wiring
 from declnet.core.component import Component, Settings
 from declnet.core.optimizer import Optimizer, Tuned
-from declnet.core.registry import REGISTRIES, Registry, losses, modules, optimizers, sources
+from declnet.core.registry import REGISTRIES, Registry, losses, modules, optimizers
 from declnet.core.wrapper import Node, Term
 
 _NAMED: Final[dict[Any, Registry[Any]]] = ROLES | {Node: modules, Term: losses, Tuned: optimizers}
@@ -31,7 +31,19 @@ _BESIDE: Final[dict[str, type[Settings]]] = {modules.role: Wiring, losses.role: 
 """The keys that stand beside a component's own, by its role. An optimizer's groups depend on the optimizer."""
 
 _CHOICES: Final = [ref(registry.role) for registry in REGISTRIES]
-_MERGED: Final = (sources.role, losses.role, optimizers.role)
+
+
+def _mergeable(cls: type[Settings]) -> Iterator[str]:
+    """The roles of the components that stand in the config itself, in no list."""
+    for field in cls.model_fields.values():
+        for member in members(field.annotation):
+            if member in _NAMED:
+                yield _NAMED[member].role
+            elif isinstance(member, type) and issubclass(member, Settings):
+                yield from _mergeable(member)
+
+
+_MERGED: Final = {*_mergeable(Config)}
 """Roles of mappings that `extends` merges, so that a part of one is right there; lists are replaced as a whole."""
 
 _REFERENCE: Final[Schema] = {
@@ -39,9 +51,6 @@ _REFERENCE: Final[Schema] = {
     "pattern": r"\$\{[^}]*\}",
     "description": "the value at another path of the file, such as ${vars.hidden}",
 }
-_NAME: Final[Schema] = {"type": "string", "pattern": r"^(?![0-9])([A-Za-z0-9_]|[^\x00-\x7f])+$"}
-"""A key that names a value. Python knows which letters outside ASCII a name may have; other languages do not."""
-
 _LATER: Final[Schema] = {
     "extends": {"type": "string", "description": "a config that this one changes; its path starts at this file's"},
     "vars": {"type": "object", "description": "values to refer to: ${vars.hidden}"},
@@ -62,7 +71,11 @@ def json_schema(*, plugins: bool = True) -> Schema:
         **closed(_LATER | writer.properties(Config)),
         "if": _has("extends"),
         "else": _needs(Config),
-        "$defs": {"reference": _REFERENCE, "name": _NAME, **dict(sorted(writer.definitions.items()))},
+        "$defs": {
+            "reference": _REFERENCE,
+            "name": {"type": "string", "pattern": IDENTIFIER},
+            **dict(sorted(writer.definitions.items())),
+        },
     }
 
 
@@ -76,7 +89,7 @@ class _Writer:
         """Define the components of a role, and the choice among them: by name alone, or in a mapping."""
         for name, cls in known.items():
             self.definitions[f"{registry.plural}.{name}"] = self.component(registry, name, cls)
-        kind = {"description": f"the {registry.role}", "anyOf": [_names(known), ref("reference")]}
+        kind = {"description": f"the name of {a(registry.role)}", "anyOf": [_names(known), ref("reference")]}
         bare = {name: cls for name, cls in known.items() if not _required(cls)}
         choice: Schema = {
             "anyOf": [_names(bare), {"type": "object"}, ref("reference")],
@@ -84,9 +97,8 @@ class _Writer:
             "allOf": [_where(name, ref(f"{registry.plural}.{name}")) for name in known],
         }
         if registry is modules:
-            self.settings(Use)
-            choice["properties"] |= {"use": ref("Use/properties/use")}
-            choice |= {"if": _has("use"), "then": ref("Use"), "else": {"required": ["type"]}}
+            choice["properties"] |= {"use": self.keys(Use)["use"]}
+            choice |= {"if": _has("use"), "then": self.settings(Use), "else": {"required": ["type"]}}
         elif registry.role in _MERGED:
             needs = [_where(name, needs) for name, cls in known.items() if (needs := _needs(cls))]
             whole = {"required": ["type"]} | ({"allOf": needs} if needs else {})
@@ -100,8 +112,7 @@ class _Writer:
         beside = _BESIDE.get(registry.role)
         properties = {"type": {"const": name}} | self.properties(cls, arguments(cls))
         if beside is not None:
-            self.settings(beside)
-            properties |= {key: ref(f"{beside.__name__}/properties/{key}") for key in beside.model_fields}
+            properties |= self.keys(beside)
         if issubclass(cls, Optimizer):
             properties |= self.groups(name, cls)
         needs = _needs(cls) if registry.role not in _MERGED else {}
@@ -110,10 +121,8 @@ class _Writer:
 
     def groups(self, name: str, cls: type[Optimizer]) -> dict[str, Schema]:
         """Settings of this optimizer for some parameters. One that calls the closure itself takes none."""
-        self.settings(Matching)
-        keys = {key: f"optimizers.{name}/properties/{key}" for key in cls.model_fields if key != "type"}
-        keys |= {key: f"{Matching.__name__}/properties/{key}" for key in Matching.model_fields}
-        group = closed({key: ref(path) for key, path in keys.items()}) | _needs(Matching)
+        own = {key: ref(f"optimizers.{name}/properties/{key}") for key in cls.model_fields if key != "type"}
+        group = closed(self.keys(Matching) | own) | _needs(Matching)
         several = {"maxItems": 0} if cls.calls_closure else {"items": {"anyOf": [group, ref("reference")]}}
         takes = {"anyOf": [{"type": "array"} | several, ref("reference")]}
         return {key: takes | said(field) for key, field in Tuning.model_fields.items()}
@@ -125,6 +134,11 @@ class _Writer:
         if name not in self.definitions:
             self.definitions[name] = closed(self.properties(cls))
         return ref(name)
+
+    def keys(self, cls: type[Settings]) -> dict[str, Schema]:
+        """The same keys, to stand in another mapping."""
+        home = self.settings(cls)["$ref"]
+        return {key: {"$ref": f"{home}/properties/{key}"} for key in cls.model_fields}
 
     def properties(self, cls: type[Settings | Component], texts: dict[str, str] | None = None) -> dict[str, Schema]:
         """What each key takes; the texts say what it means where the field itself does not."""
@@ -177,7 +191,7 @@ class _Writer:
             return {"type": "array", "items": self.item(arguments[0])}
         if get_origin(kind) is tuple:
             items = [*map(self.item, arguments)]
-            # Older validators know only the form for items that are all alike.
+            # Validators of before 2020 know only the form for items that are all alike.
             each = {"items": items[0]} if all(item == items[0] for item in items) else {"prefixItems": items}
             return {"type": "array", **each, "minItems": len(items), "maxItems": len(items)}
         if get_origin(kind) is dict:
@@ -204,7 +218,7 @@ def _where(name: str, then: Schema) -> Schema:
 
 
 def _names(known: dict[str, type[Component]]) -> Schema:
-    """The names; editors show what each of them is."""
+    """The names. Editors show what each of them is; `enumDescriptions` is theirs, and means nothing to others."""
     return {"enum": [*known], "enumDescriptions": [summary(cls) for cls in known.values()]}
 
 

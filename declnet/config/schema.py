@@ -53,7 +53,12 @@ def _identifier(name: str) -> str:
 
 NAME = "a name (letters, digits and underscores, not starting with a digit)"
 
-Identifier = Annotated[str, AfterValidator(_identifier), Words(NAME), WithJsonSchema({"$ref": "#/$defs/name"})]
+IDENTIFIER = r"^(?![0-9])([A-Za-z0-9_]|[^\x00-\x7f])+$"
+"""A name as JSON Schema can describe it: which letters outside ASCII may be in one, Python alone knows."""
+
+Identifier = Annotated[
+    str, AfterValidator(_identifier), Words(NAME), WithJsonSchema({"type": "string", "pattern": IDENTIFIER})
+]
 
 
 Inputs = Annotated[
