@@ -209,7 +209,7 @@ def value_at(value: Any, where: Place) -> Any:
 
 
 def blind(bad: Bad, value: Any) -> bool:
-    """Whether JSON Schema need not see what is wrong: it has no word for infinities, and 1.0 is an integer to it."""
+    """Whether JSON Schema need not see what is wrong: it has no word for infinities, and 1.0 is an integer."""
     if not isinstance(value, float):
         return False
     return not math.isfinite(value) or (bad.type == "int_type" and value.is_integer())
