@@ -51,11 +51,11 @@ _REFERENCE: Final[Schema] = {
     "pattern": r"\$\{[^}]*\}",
     "description": "the value at another path of the file, such as ${vars.hidden}",
 }
-_LATER: Final[Schema] = {
-    "extends": {"type": "string", "description": "a config that this one changes; its path starts at this file's"},
-    "vars": {"type": "object", "description": "values to refer to: ${vars.hidden}"},
+_BEFORE: Final[Schema] = {
+    "extends": {"type": "string", "description": "another config, relative to this file, that this one changes"},
+    "vars": {"type": ["object", "null"], "description": "values by name, read elsewhere as ${vars.NAME}"},
 }
-"""Keys of a file that it no longer has when it is read as a config: they have been carried out by then."""
+"""Keys that are carried out before a file is read as a config, so that no class says what they take."""
 
 
 def json_schema(*, plugins: bool = True) -> Schema:
@@ -68,7 +68,7 @@ def json_schema(*, plugins: bool = True) -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "declnet config",
         "description": "One file declares data, model, loss, optimizer and loop.",
-        **closed(_LATER | writer.properties(Config)),
+        **closed(writer.properties(Config) | _BEFORE),
         "if": _has("extends"),
         "else": _needs(Config),
         "$defs": {

@@ -491,7 +491,8 @@ def test_what_is_hardly_a_reference_is_refused(text: str) -> None:
 
 
 def test_vars_take_anything() -> None:
-    assert refused(config("vars: {hidden: 64, list: [1, null], deep: {a: {b: ReLU}}}")) == set()
+    assert refused(config("vars: {hidden: 64, my-list: [1, null], deep: {a: {b: ReLU}}}")) == set()
+    assert refused(config("vars:")) == set()
     assert refused(config("vars: 3")) == {("vars",)}
 
 
