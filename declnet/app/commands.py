@@ -111,3 +111,16 @@ def list_components(
     from declnet.app.list_components import list_components as run
 
     run(name, family, as_json=json)
+
+
+@app.command()
+def schema(
+    *,
+    plugins: Annotated[
+        bool, typer.Option("--plugins/--no-plugins", help="With the installed plug-ins, or declnet's own alone.")
+    ] = True,
+) -> None:
+    """Print the JSON Schema of configs, by which editors complete and check."""
+    from declnet.app.schema import schema as run
+
+    run(plugins=plugins)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -10,6 +11,7 @@ from pydantic import (
     Field,
     NonNegativeInt,
     PositiveInt,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -24,9 +26,11 @@ from declnet.core.wrapper import Node, Term
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+DIRECTORY = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
 
 def _directory_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+    if not re.fullmatch(DIRECTORY, name):
         raise ValueError(
             "a name is up to 100 letters, digits, dots, dashes and underscores, starting with a letter or "
             f"digit, because it names a directory; got {name!r}"
@@ -34,7 +38,11 @@ def _directory_name(name: str) -> str:
     return name
 
 
-Name = Annotated[str, AfterValidator(_directory_name)]
+Name = Annotated[
+    str,
+    AfterValidator(_directory_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{DIRECTORY}$"}),
+]
 
 
 def _identifier(name: str) -> str:
@@ -45,7 +53,12 @@ def _identifier(name: str) -> str:
 
 NAME = "a name (letters, digits and underscores, not starting with a digit)"
 
-Identifier = Annotated[str, AfterValidator(_identifier), Words(NAME)]
+IDENTIFIER = r"^(?![0-9])([A-Za-z0-9_]|[^\x00-\x7f])+$"
+"""A name as JSON Schema can describe it: which letters outside ASCII may be in one, Python alone knows."""
+
+Identifier = Annotated[
+    str, AfterValidator(_identifier), Words(NAME), WithJsonSchema({"type": "string", "pattern": IDENTIFIER})
+]
 
 
 Inputs = Annotated[
@@ -122,6 +135,19 @@ class DataField(Settings):
         return {"columns": raw} if isinstance(raw, str | tuple) else raw
 
 
+Columns = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Shorthand:
+    """Beside a type, what a key takes too: a shorthand that `spell_out` makes one of the type from."""
+
+    type: Any
+
+
+Fields = dict[str, Annotated[DataField, Shorthand(Columns)]]
+
+
 class Split(Settings):
     """Shares of the rows for training, validation and testing, drawn at random from the seed."""
 
@@ -141,10 +167,12 @@ class Data(Settings):
     """Where the rows come from, which columns are inputs and targets, and how the rows are split."""
 
     source: Source = Field(description="where rows come from")
-    inputs: dict[str, DataField] = Field(
+    inputs: Annotated[Fields, Shorthand(Columns)] = Field(
         default_factory=dict, min_length=1, description="fields the model reads; left out: the source's own"
     )
-    targets: dict[str, DataField] = Field({}, description="fields the loss reads; left out: the source's own")
+    targets: Annotated[Fields, Shorthand(Columns)] = Field(
+        default_factory=dict, description="fields the loss reads; left out: the source's own"
+    )
     split: Split = Field(default_factory=Split, description="shares for training, validation and testing")
 
     @classmethod
@@ -206,7 +234,7 @@ class Config(Settings):
     )
     data: Data = Field(description="rows, fields and splits")
     model: tuple[Node, ...] = Field(description="the components, in order")
-    loss: Term | tuple[Term, ...] = Field(
+    loss: Term | Annotated[tuple[Term, ...], Field(min_length=1)] = Field(
         description="what is minimised: a loss, or a list of terms that are added"
     )
     optimizer: Tuned = Field(description="how the parameters change")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal, final
 
 import numpy as np
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from declnet.core.component import Module, Parameter, Settings, Site, Step
 from declnet.core.initializer import Initialization
@@ -19,8 +19,8 @@ from declnet.core.wrapper import Flow, Output, Place, Tracer, Wrapper
 class Learnable(Settings):
     """A learnable array: its shape, and how it gets its first values."""
 
-    shape: tuple[NonNegativeInt, ...]
-    init: Initialization
+    shape: tuple[NonNegativeInt, ...] = Field(description="its sizes; [] for a single number")
+    init: Initialization = Field(description="its first values, by one of PyTorch's nn.init functions")
 
 
 @final

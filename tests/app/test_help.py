@@ -21,6 +21,7 @@ HELP = {
     "train --help": "  Train the network a config describes, and write a run directory.\n",
     "validate -h": "  Check configs without running them; print shapes, parameters, FLOPs and\n  memory.\n",
     "list-components --help": "  List what a config can name, or explain one of them.\n",
+    "schema --help": "  Print the JSON Schema of configs, by which editors complete and check.\n",
 }
 WRONG = {
     "trian c.yaml": "No such command 'trian'",
@@ -50,7 +51,7 @@ def test_help_says_what_it_is_for(results: dict[str, Result], text: str) -> None
 def test_help_names_every_option(results: dict[str, Result]) -> None:
     for word in ("CONFIG", "KEY=VALUE", "--run-dir", "--json", "--quiet", "-q", "optimizer.lr=0.01"):
         assert word in results["train --help"].stdout
-    for word in ("train", "validate", "list-components", "--version"):
+    for word in ("train", "validate", "list-components", "schema", "--version"):
         assert word in results["--help"].stdout
 
 
