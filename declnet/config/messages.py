@@ -15,7 +15,7 @@ from declnet.config.schema import Config, Data, DataField, Loop, Matching, Split
 from declnet.core.component import Component, Settings
 from declnet.core.registry import REGISTRIES
 from declnet.core.suggest import any_of, nearest
-from declnet.errors import Path
+from declnet.errors import Path, PluginError
 
 SECTIONS: dict[str, type[Settings]] = {"": Config, "data": Data, "data.split": Split, "loop": Loop}
 """Where a key can belong, beside the components."""
@@ -158,11 +158,15 @@ def _arguments(plural: str, raw: Any) -> set[str]:
     """The arguments of the component that a section names."""
     name = raw.get("type") if isinstance(raw, dict) else raw
     for registry in REGISTRIES:
-        if registry.plural == plural and isinstance(name, str) and (cls := registry.get(name)):
-            return set(cls.model_fields)
+        if registry.plural == plural and isinstance(name, str):
+            try:
+                cls = registry.get(name)
+            except PluginError:  # reading the section itself says so
+                return set()
+            return set() if cls is None else set(cls.model_fields)
     return set()
 
 
 def _owners(key: str) -> list[str]:
     """The components that have an argument of this name."""
-    return [name for registry in REGISTRIES for name, cls in registry.load().items() if key in cls.model_fields]
+    return [name for registry in REGISTRIES for name, cls in registry.own().items() if key in cls.model_fields]
