@@ -8,7 +8,7 @@ not one of declnet's own, and when all are listed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -79,10 +79,11 @@ class Registry(Generic[B]):
 
     @cached_property
     def plug_ins(self) -> dict[str, list[EntryPoint]]:
-        """The entry points of installed plug-ins, by the type name that they stand for."""
+        """The entry points of installed plug-ins, by the type name that they stand for, in alphabetical order."""
         # Looking through installed packages takes as long as importing half of declnet: only on demand.
+        found: Iterable[EntryPoint] = import_module("importlib.metadata").entry_points(group=self.group)
         points: dict[str, list[EntryPoint]] = {}
-        for point in import_module("importlib.metadata").entry_points(group=self.group):
+        for point in sorted(found, key=lambda point: (point.name, point.value)):
             points.setdefault(point.name, []).append(point)
         return points
 
