@@ -23,7 +23,7 @@ def require(holds: bool, message: str) -> None:
 def check_registered(cls: type[Component]) -> None:
     """Require that a config finds the class under its own name."""
     name = cls.model_fields["type"].default
-    require(name in (cls.__name__, cls.__name__.lower()), f"its type, {name!r}, is not the name of the class")
+    require(name == cls.__name__, f"its type, {name!r}, is not the name of the class")
     registry = next(registry for registry in (losses, modules, optimizers) if issubclass(cls, registry.base))
     known = registry.get(name)
     if known is None:

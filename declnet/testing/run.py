@@ -16,7 +16,7 @@ from declnet.testing.arrays import Inputs, initial_state, input_names, lent, ove
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a component gave. Gradients are there in training, given an upstream one; not of integer inputs."""
+    """What a component gave. Gradients are there in training, given an upstream one; not of or through integers."""
 
     output: Array
     params: dict[str, Array]
@@ -65,7 +65,7 @@ class Bound:
         params, buffers = _lasting(self.module, specs, start, dtype)
         upstream: list[Array] = []
         places: dict[str, Array] = {}
-        if training and grad_output is not None:
+        if training and grad_output is not None and spec.kind == "float":
             upstream = [np.array(np.broadcast_to(grad_output, spec.shape), dtype)]
             gradients = dict(zip(self.names, specs, strict=True)) | {n: Spec(p.shape) for n, p in params.items()}
             places = _places(gradients, wanted, dtype)
@@ -100,7 +100,7 @@ class Bound:
         names, saves = arity(type(self.module)).names, self.module.saves
         declared = [names[min(index, len(names) - 1)] for index in range(len(memory))]
         values = {
-            f"input {name}": array
+            name: array
             for name, own, array in zip(self.names, declared, memory, strict=True)
             if own not in saves and not np.shares_memory(array, self.site.output)
         }
@@ -132,7 +132,7 @@ class Bound:
                     self._step.backward()
         for name, array in self._rooms.items():
             if overrun(array):
-                raise AssertionError(f"{self.module.type} writes beyond its {name}")
+                raise AssertionError(f"something was written beyond the {name}")
         return Run(
             output,
             {name: array.copy() for name, array in site.params.items()},

@@ -15,22 +15,14 @@ import pytest
 from declnet_example.mish import Mish
 from declnet_example.rprop import Rprop
 
+from plugin.guide import blocks
+
 if TYPE_CHECKING:
     from conftest import Command
 
 HERE = Path(__file__).parent
 
-CONFIG = """\
-data:
-  source: {type: Digits}
-model:
-  - {type: Linear, out_features: 16}
-  - Mish
-  - {type: Linear, out_features: 10}
-loss: CrossEntropyLoss
-optimizer: {type: Rprop, step_sizes: [1e-6, 1]}
-loop: {epochs: 4, batch_size: 2000}
-"""
+CONFIG = blocks()["config"]
 
 
 @pytest.fixture(scope="module")
