@@ -9,7 +9,7 @@ import numpy as np
 from declnet.core.component import Module
 from declnet.core.spec import Array
 from declnet.testing.arrays import Inputs, initial_state, prepare
-from declnet.testing.run import run
+from declnet.testing.run import Bound, run
 
 
 def check_gradients(
@@ -36,26 +36,16 @@ def check_gradients(
     """
     arrays = prepare(inputs, module, "float64")
     start = dict(initial_state(module, arrays, seed=seed) if state is None else state)
-    upstream = np.random.default_rng(seed).standard_normal(run(module, arrays, state=start, seed=seed).output.shape)
+    forward = Bound(module, arrays, state=start, seed=seed)
+    upstream = np.random.default_rng(seed).standard_normal(forward.run().output.shape)
     found = run(module, arrays, state=start, grad_output=upstream, seed=seed)
+    places = start | dict(zip(found.inputs, arrays, strict=True))
+    for name, gradient in found.gradients.items():
 
-    def value(values: list[Array], changed: Mapping[str, Array]) -> float:
-        return float(np.sum(run(module, values, state=changed, seed=seed).output * upstream))
+        def value(moved: Array, name: str = name) -> float:
+            return float(np.sum(forward.run(changed={name: moved}, seed=seed).output * upstream))
 
-    for index, (name, gradient) in enumerate(zip(found.inputs, found.grad_inputs, strict=True)):
-        if gradient is None:
-            continue
-
-        def of_input(moved: Array, index: int = index) -> float:
-            return value([*arrays[:index], moved, *arrays[index + 1 :]], start)
-
-        _compare(name, gradient, _differences(of_input, arrays[index], step), tolerance)
-    for name, gradient in found.grads.items():
-
-        def of_state(moved: Array, name: str = name) -> float:
-            return value(arrays, {**start, name: moved})
-
-        _compare(name, gradient, _differences(of_state, start[name], step), tolerance)
+        _compare(name, gradient, _differences(value, places[name], step), tolerance)
 
 
 def _differences(function: Callable[[Array], float], at: Array, step: float) -> Array:

@@ -26,10 +26,13 @@ def _upstream(module: Module, inputs: Sequence[Array]) -> Array:
     return np.asarray(np.random.default_rng(1).standard_normal(shape))
 
 
-def _saves_names(module: Module, _: Sequence[Array]) -> None:
-    known = (*arity(type(module)).names, "output")
+def _names(module: Module, inputs: Sequence[Array]) -> None:
+    names = arity(type(module)).names
     for name in module.saves:
+        known = (*names, "output")
         require(name in known, f"saves names {name!r}; there is {any_of(known, 'and')}")
+    for name in initial_state(module, inputs):
+        require(name not in names, f"an input and a parameter or buffer are both called {name}")
 
 
 def _all_written(module: Module, inputs: Sequence[Array]) -> None:
@@ -61,9 +64,9 @@ def _both_dtypes(module: Module, inputs: Sequence[Array]) -> None:
     for name, one, other in _pairs(double, single):
         largest = float(np.max(np.abs(one), initial=1, where=np.isfinite(one)))
         far = np.argwhere(~np.isclose(other, one, rtol=0, atol=ROUNDING * largest, equal_nan=True))
-        for at in far[:1]:
-            numbers = f"is {other[*at]:.6g} in float32 and {one[*at]:.6g} in float64"
-            raise AssertionError(f"the {name} at [{', '.join(map(str, at))}] {numbers}")
+        for index in map(tuple, far[:1]):
+            numbers = f"{other[index]:.6g} in float32 and {one[index]:.6g} in float64"
+            raise AssertionError(f"the {name} at [{', '.join(map(str, index))}] is {numbers}")
 
 
 def _gradients(module: Module, inputs: Sequence[Array]) -> None:
@@ -133,7 +136,7 @@ def _same(first: Run, second: Run, when: str) -> None:
 
 
 MODULE_CHECKS: tuple[Callable[[Module, Sequence[Array]], None], ...] = (
-    _saves_names,
+    _names,
     _all_written,
     _same_numbers,
     _gradients,

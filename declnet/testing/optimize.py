@@ -74,7 +74,7 @@ def minimize(
 
     Args:
         optimizer: the optimizer; one that calls the closure itself (LBFGS) decides how often.
-        function: gives the value and the gradient at a point.
+        function: gives the value and the gradient at a point; or several of them.
         start: where to begin.
         steps: how many; of several functions, how many down each.
         state, first, schedule: as for `optimize`.

@@ -63,10 +63,10 @@ class Bound:
         self.module = module.complete(*specs)
         start = initial_state(self.module, arrays, seed=seed, dtype=dtype) if state is None else state
         params, buffers = _lasting(self.module, specs, start, dtype)
-        upstream: list[Array] = []
+        upstream = None
         places: dict[str, Array] = {}
         if training and grad_output is not None and spec.kind == "float":
-            upstream = [np.array(np.broadcast_to(grad_output, spec.shape), dtype)]
+            upstream = np.array(np.broadcast_to(grad_output, spec.shape), dtype)
             gradients = dict(zip(self.names, specs, strict=True)) | {n: Spec(p.shape) for n, p in params.items()}
             places = _places(gradients, wanted, dtype)
         memory = [array.copy() for array in arrays]
@@ -79,17 +79,18 @@ class Bound:
             scratch={name: room(Spec(item.shape, item.kind), dtype) for name, item in scratch.items()},
             training=training,
             rng=np.random.default_rng(seed),
-            grad_output=lent(upstream[0]) if places else None,
+            grad_output=lent(upstream) if upstream is not None and places else None,
             grad_inputs=tuple(places.get(name) for name in self.names),
             grads={name: places.get(name) for name in params},
         )
         self._rooms = {"output": self.site.output} | {f"scratch {n}": a for n, a in self.site.scratch.items()}
         self._rooms |= {f"gradient of {name}": place for name, place in places.items()}
-        self._start = list(zip(memory, arrays, strict=True))
-        self._start += [(array, array.copy()) for array in (*params.values(), *buffers.values(), *upstream)]
+        lasting = params | buffers | ({} if upstream is None else {"grad_output": upstream})
+        self._start = {name: (array, array.copy()) for name, array in lasting.items()}
+        self._start |= {name: (own, array) for name, own, array in zip(self.names, memory, arrays, strict=True)}
         alias = self.module.alias(training=training)
         if shared and alias == "in_place":
-            _lay_over(self.site, memory[0], *upstream)
+            _lay_over(self.site, memory[0], upstream)
         unsaved = [f"scratch {name}" for name, item in scratch.items() if not item.saved]
         self.lendable = self._unsaved_values(memory) | {name: self._rooms[name] for name in unsaved}
         with self._noted("bind"):
@@ -106,10 +107,17 @@ class Bound:
         }
         return values if "output" in saves else values | {"output": self.site.output}
 
-    def run(self, *, seed: int | None = None, lend: Collection[str] = ()) -> Run:
+    def run(
+        self,
+        *,
+        changed: Mapping[str, Array] | None = None,
+        seed: int | None = None,
+        lend: Collection[str] = (),
+    ) -> Run:
         """Forward and backward; inputs, parameters and buffers start anew each time.
 
         Args:
+            changed: other values, by name, for some of them in this run.
             seed: of whatever the component draws; left out, it draws on.
             lend: names of `lendable`: what is overwritten between forward and backward.
 
@@ -117,8 +125,8 @@ class Bound:
             AssertionError: the component has written where it must not.
         """
         site = self.site
-        for array, first in self._start:
-            array[...] = first
+        for name, (array, first) in self._start.items():
+            array[...] = first if changed is None else changed.get(name, first)
         if seed is not None:
             site.rng.bit_generator.state = np.random.default_rng(seed).bit_generator.state
         with np.errstate(all="ignore"):
@@ -164,11 +172,11 @@ def _lasting(
     return params, {name: np.array(start[name], kind) for name, kind in kinds.items()}
 
 
-def _lay_over(site: Site, memory: Array, *upstream: Array) -> None:
+def _lay_over(site: Site, memory: Array, upstream: Array | None) -> None:
     """Lay the output over the first input, and that one's gradient over the output's."""
     site.output = memory.reshape(site.output.shape)
     if site.grad_input is not None:
-        site.grad_inputs = (*upstream, *site.grad_inputs[1:])
+        site.grad_inputs = (upstream, *site.grad_inputs[1:])
 
 
 def _places(gradients: Mapping[str, Spec], wanted: Collection[str] | None, dtype: DType) -> dict[str, Array]:

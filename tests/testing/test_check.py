@@ -15,7 +15,16 @@ from declnet.core.optimizer import Optimizer
 from declnet.core.registry import REGISTRIES, metrics, modules, optimizers
 from declnet.core.spec import Array
 from declnet.errors import ShapeError
-from testing import broken
+from testing import broken_classes, broken_modules, broken_optimizers
+from testing.broken_modules import Above, Scale
+from testing.broken_optimizers import Descent
+
+COMPONENTS = {
+    name: cls
+    for file in (broken_modules, broken_classes, broken_optimizers)
+    for name, cls in vars(file).items()
+    if getattr(cls, "__module__", "") == file.__name__
+}
 
 X = np.random.default_rng(0).uniform(0.1, 0.9, (4, 6))
 
@@ -29,7 +38,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ready(cls: type[Component]) -> type[Component]:
     """The class registered, and documented like the one it varies."""
-    base = broken.Descent if issubclass(cls, Optimizer) else broken.Scale
+    base = Descent if issubclass(cls, Optimizer) else Scale
     if cls.__name__ != "Undocumented" and not cls.__doc__:
         text = inspect.cleandoc(base.__doc__ or "")
         fields = [f"    {name}: an argument.\n" for name in cls.model_fields.keys() - base.model_fields.keys()]
@@ -61,6 +70,7 @@ FOUND = {
     "UnsavedScratch": "the gradient of weight changes " + LENT.format("scratch kept"),
     "UnsavedOutput": "the gradient of weight changes " + LENT.format("output"),
     "UnknownSaved": "saves names 'x'; there is input and output",
+    "SameName": "an input and a parameter or buffer are both called weight",
     "WrongAlias": "the gradient of weight changes where the output lies over the first input, and that one's "
     "gradient over the output's: see `alias`",
     "WritesBeyond": "something was written beyond the gradient of input",
@@ -81,7 +91,7 @@ FOUND = {
     "NegativeFlops": "flops is negative",
     "WrongComplete": "complete changes what infer says",
     "Open": "its model_config has extra='ignore'; every component has extra='forbid'",
-    "Unregistered": 'it is not registered: add Unregistered = "testing.broken:Unregistered" to '
+    "Unregistered": 'it is not registered: add Unregistered = "testing.broken_classes:Unregistered" to '
     '[project.entry-points."declnet.modules"] in pyproject.toml, and install the package',
     "Renamed": "its type, 'Named', is not the name of the class",
     "Undocumented": "it has no docstring of its own: `declnet list-components Undocumented` prints it",
@@ -98,7 +108,7 @@ FOUND = {
 }
 
 
-@pytest.mark.parametrize("component", [broken.Scale, broken.Above, broken.Descent])
+@pytest.mark.parametrize("component", [Scale, Above, Descent])
 def test_what_keeps_the_contract_passes(component: type[Component]) -> None:
     testing.check(ready(component))
     testing.check(component.model_validate({}))
@@ -106,27 +116,24 @@ def test_what_keeps_the_contract_passes(component: type[Component]) -> None:
 
 @pytest.mark.parametrize("name", FOUND)
 def test_what_breaks_it_is_found(name: str) -> None:
-    pattern = re.escape(f"{name}: {FOUND[name]}")
+    cls, pattern = ready(COMPONENTS[name]), re.escape(f"{name}: {FOUND[name]}")
     for sign, number in {"<n>": r"-?\d[\d.e+-]*", "<i>": r"\d, \d"}.items():
         pattern = pattern.replace(re.escape(sign), number)
     with pytest.raises(AssertionError) as caught:
-        testing.check(ready(getattr(broken, name)), *[] if issubclass(getattr(broken, name), Optimizer) else [[X]])
+        testing.check(cls, None if issubclass(cls, Optimizer) else [X])
     assert re.fullmatch(pattern, str(caught.value)), str(caught.value)
 
 
 def test_every_broken_component_is_tested() -> None:
-    there = {name for name, cls in vars(broken).items() if getattr(cls, "__module__", "") == broken.__name__}
-    assert there - {"Scale", "Above", "Descent"} == set(FOUND)
+    assert COMPONENTS.keys() - {"Scale", "Above", "Descent"} == FOUND.keys()
 
 
 def test_another_of_the_same_name() -> None:
-    class Scale(broken.Scale):
-        pass
-
-    ready(broken.Scale)
+    ready(Scale)
+    other = type("Scale", (Scale,), {"__doc__": Scale.__doc__, "__module__": __name__})
     with pytest.raises(AssertionError) as caught:
-        testing.check(Scale)
-    assert str(caught.value) == "Scale: the class registered under its name is another, in testing.broken"
+        testing.check(other)
+    assert str(caught.value) == "Scale: the class registered under its name is another, in testing.broken_modules"
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,13 @@
-"""A module and an optimizer that keep the contract, and many that break it, each in one way."""
+"""Modules that keep the contract, and many that break it, each in one way."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import ConfigDict
 
 from declnet.core.component import Alias, Buffer, Module, Parameter, Scratch, Site, Step
 from declnet.core.laws import Uniform
-from declnet.core.optimizer import Closure, Group, NonNegative, Optimizer, State, Update
 from declnet.core.spec import Spec
 
 
@@ -260,137 +258,9 @@ class WrongComplete(Scale):
         return Step(forward, backward)
 
 
-class Open(Scale):
-    model_config = ConfigDict(extra="ignore")
-    type: Literal["Open"] = "Open"
+class SameName(Scale):
+    saves = ("weight",)
+    type: Literal["SameName"] = "SameName"
 
-
-class Unregistered(Scale):
-    type: Literal["Unregistered"] = "Unregistered"
-
-
-class Renamed(Scale):
-    type: Literal["Named"] = "Named"
-
-
-class Undocumented(Scale):
-    type: Literal["Undocumented"] = "Undocumented"
-
-
-class NoSentence(Scale):
-    """scales features"""
-
-    type: Literal["NoSentence"] = "NoSentence"
-
-
-class NoShape(Scale):
-    """Scales features.
-
-    Parameters:
-        none.
-
-    Reference: none.
-    """
-
-    type: Literal["NoShape"] = "NoShape"
-
-
-class WrongOrder(Scale):
-    """Scales features.
-
-    Parameters:
-        none.
-
-    Shape:
-        any.
-
-    Reference: none.
-    """
-
-    type: Literal["WrongOrder"] = "WrongOrder"
-
-
-class Undescribed(Scale):
-    """Scales features.
-
-    Shape:
-        any.
-
-    Parameters:
-        none.
-
-    Reference: none.
-    """
-
-    type: Literal["Undescribed"] = "Undescribed"
-    factor: float = 1.0
-
-
-class Descent(Optimizer):
-    """Steps by the gradient: param -= lr * grad.
-
-    Shape:
-        Any; state: mean, the parameters' size.
-
-    Parameters:
-        lr: learning rate.
-
-    Reference: none.
-    """
-
-    type: Literal["Descent"] = "Descent"
-    lr: NonNegative = 0.1
-
-    def state(self, size: int) -> dict[str, State]:
-        return {"mean": State((size,))}
-
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        mean = self.mean(group)
-
-        def update(settings: Self, step: int) -> None:
-            np.multiply(mean, 0.5, out=mean)
-            np.add(mean, group.grad, out=mean)
-            np.subtract(group.param, self.rate(settings) * mean, out=group.param)
-
-        return update
-
-    def mean(self, group: Group) -> Any:
-        return group.state["mean"]
-
-    def rate(self, settings: Self) -> float:
-        return settings.lr
-
-
-class Climbs(Descent):
-    type: Literal["Climbs"] = "Climbs"
-
-    def rate(self, settings: Self) -> float:
-        return -settings.lr
-
-
-class Explodes(Descent):
-    type: Literal["Explodes"] = "Explodes"
-
-    def rate(self, settings: Self) -> float:
-        return 1e30
-
-
-class Unsteady(Descent):
-    type: Literal["Unsteady"] = "Unsteady"
-
-    def rate(self, settings: Self) -> float:
-        return float(np.random.default_rng().uniform(0.05, 0.1))
-
-
-class Forgets(Descent):
-    type: Literal["Forgets"] = "Forgets"
-
-    def mean(self, group: Group) -> Any:
-        return np.zeros_like(group.param)
-
-
-class Fails(Descent):
-    type: Literal["Fails"] = "Fails"
-
-    def mean(self, group: Group) -> Any:
-        return group.state["exp_avg"]
+    def infer(self, weight: Spec) -> Spec:
+        return weight
