@@ -59,12 +59,13 @@ class Registry(Generic[B]):
             raise TypeError(
                 f"{cls.__name__} has no type: give it type: Literal[{cls.__name__!r}] = {cls.__name__!r}"
             )
-        known = self._classes.setdefault(name, cls)  # type: ignore[arg-type] # C is one of B's subclasses
-        if known is not cls or self.files.get(name, cls.__module__) != cls.__module__:
-            there = self.files.get(name, known.__module__)
+        known = self._classes.get(name)
+        there = self.files.get(name, known.__module__ if known else cls.__module__)
+        if known not in (None, cls) or there != cls.__module__:
             raise ValueError(
                 f"the {self.role} {name!r} is there already, in {there}: {cls.__module__} needs another name"
             )
+        self._classes[name] = cls  # type: ignore[assignment] # one of B's subclasses, as was checked
         return cls
 
     @cached_property
@@ -135,8 +136,8 @@ class Registry(Generic[B]):
         """Register what the entry point of this name leads to."""
         point, *others = self.plug_ins[name]
         package, title = _package(point)
-        for other in others:
-            second, also = _package(other)
+        if others:
+            second, also = _package(others[0])
             raise PluginError(
                 f"two plug-ins bring the {self.role} {name!r}: {title} and {also}; keep one: "
                 f"pip uninstall {package}, or pip uninstall {second}"

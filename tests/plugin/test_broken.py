@@ -79,7 +79,7 @@ BROKEN = {
 """By the name of a component: the code of the plug-in that brings it, and what is said where a config names it."""
 
 CONFIG = "data:\n  source: {type: Digits}\nmodel:\n" + "".join(f"  - {name}\n" for name in BROKEN)
-CONFIG += "  - {type: Linear, out_features: 10}\nloss: CrossEntropyLoss\noptimizer: {type: SGD, lrr: 1}\n"
+CONFIG += "  - ReLU\n  - {type: Linear, out_features: 10}\nloss: CrossEntropyLoss\noptimizer: {type: SGD, lrr: 1}\n"
 
 
 def install(folder: Path, distribution: str, name: str, code: str, group: str = "modules") -> None:
@@ -114,7 +114,7 @@ def test_each_is_refused_where_it_is_named(broken: Command) -> None:
             f"c.yaml:{line}:5: error: model[{line - 4}].type: {message}"
             for line, (_, message) in enumerate(BROKEN.values(), 4)
         ),
-        "c.yaml:14:24: error: optimizer.lrr: unknown key 'lrr'; did you mean 'lr'?",
+        "c.yaml:15:24: error: optimizer.lrr: unknown key 'lrr'; did you mean 'lr'?",
     ]
     assert "Traceback" not in result.stderr
 
