@@ -112,6 +112,15 @@ class ConfigError(DeclnetError):
     exit_code = 2
 
 
+class PluginError(ConfigError):
+    """An installed plug-in cannot be used: it fails when it is imported, or its name is taken."""
+
+    def __init__(self, message: str) -> None:
+        """Take the message."""
+        super().__init__(message)
+        self.message = message
+
+
 class ShapeError(ConfigError):
     """A component cannot work on these inputs.
 

@@ -13,9 +13,9 @@ from declnet.config.document import scalar
 from declnet.config.expected import choices, got, in_words, members, type_at
 from declnet.config.schema import Config, Data, DataField, Loop, Matching, Split, TermWiring, Tuning, Use, Wiring
 from declnet.core.component import Component, Settings
-from declnet.core.registry import REGISTRIES
+from declnet.core.registry import REGISTRIES, Registry, optimizers
 from declnet.core.suggest import any_of, nearest
-from declnet.errors import Path
+from declnet.errors import Path, PluginError
 
 SECTIONS: dict[str, type[Settings]] = {"": Config, "data": Data, "data.split": Split, "loop": Loop}
 """Where a key can belong, beside the components."""
@@ -147,7 +147,7 @@ def unknown_key(
     if meant is not None:
         return f"unknown key {key!r}; did you mean {meant!r}?", meant
     places = [f"{section}.{key}".strip(".") for section, model in SECTIONS.items() if key in model.model_fields]
-    if key != "type" and not issubclass(cls, Component) and key in _arguments("optimizers", root.get("optimizer")):
+    if key != "type" and not issubclass(cls, Component) and key in _arguments(optimizers, root.get("optimizer")):
         places.insert(0, f"optimizer.{key}")
     if places:
         where = [place if "." in place else f"{place}, at the top level" for place in places]
@@ -162,15 +162,16 @@ def unknown_key(
     return f"unknown key {key!r}; {takes}", None
 
 
-def _arguments(plural: str, raw: Any) -> set[str]:
+def _arguments(registry: Registry[Any], raw: Any) -> set[str]:
     """The arguments of the component that a section names."""
     name = raw.get("type") if isinstance(raw, dict) else raw
-    for registry in REGISTRIES:
-        if registry.plural == plural and isinstance(name, str) and (cls := registry.get(name)):
-            return set(cls.model_fields)
-    return set()
+    try:
+        cls = registry.get(name) if isinstance(name, str) else None
+    except PluginError:  # whoever reads that section reports it
+        return set()
+    return set() if cls is None else set(cls.model_fields)
 
 
 def _owners(key: str) -> list[str]:
     """The components that have an argument of this name."""
-    return [name for registry in REGISTRIES for name, cls in registry.load().items() if key in cls.model_fields]
+    return [name for registry in REGISTRIES for name, cls in registry.own().items() if key in cls.model_fields]

@@ -26,7 +26,7 @@ from declnet.core.registry import REGISTRIES, Registry, initializers, losses, me
 from declnet.core.source import Source
 from declnet.core.suggest import any_of, did_you_mean, nearest
 from declnet.core.wrapper import Node, Refs, Term
-from declnet.errors import Diagnostic, Path
+from declnet.errors import Diagnostic, Path, PluginError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -256,7 +256,10 @@ class _Reader:
             return self.problem(f"{a(registry.role)} needs 'type': {_some(registry)}", path)
         if not isinstance(name, str):
             return self.problem(f"expected the name of {a(registry.role)}, got {got(name)}", (*path, "type"))
-        cls = registry.get(name)
+        try:
+            cls = registry.get(name)
+        except PluginError as error:
+            return self.problem(error.message, (*path, "type"))
         if cls is None:
             return self.problem(_unknown(registry, name), (*path, "type"))
         return self.model(cls, raw, path, also)

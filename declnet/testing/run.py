@@ -2,58 +2,204 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 
-from declnet.core.component import Alias, Module, Site, arity
-from declnet.core.spec import Array, DType, Kind, Spec, numpy_dtype
+from declnet.core.component import Module, Site, Step, arity
+from declnet.core.spec import Array, DType, Spec, numpy_dtype
+from declnet.core.suggest import any_of
+from declnet.testing.arrays import Inputs, initial_state, input_names, lent, overrun, poison, prepare, room, spec_of
 
-Inputs = Mapping[str, Array] | Sequence[Array]
-"""The inputs of a component: by the names of its `infer`, or in their order."""
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Run:
-    """What a component gave. Gradients are there in training, given an upstream one; not of integer inputs."""
+    """What a component gave. Gradients are there in training, given an upstream one; not of or through integers."""
 
     output: Array
     params: dict[str, Array]
     buffers: dict[str, Array]
-    grad_inputs: list[Array | None] = field(default_factory=list)
-    grads: dict[str, Array] = field(default_factory=dict)
+    grad_inputs: list[Array | None]
+    grads: dict[str, Array]
+    inputs: tuple[str, ...]
+    """The names of the inputs."""
+
+    @property
+    def gradients(self) -> dict[str, Array]:
+        """All gradients there are, by the names of inputs and parameters."""
+        named = zip(self.inputs, self.grad_inputs, strict=True)
+        return {name: gradient for name, gradient in named if gradient is not None} | self.grads
 
 
-def spec_of(array: Array) -> Spec:
-    """The spec of an array."""
-    kinds: dict[str, Kind] = {"f": "float", "i": "int", "u": "int", "b": "bool"}
-    return Spec(array.shape, kinds[array.dtype.kind])
+class Bound:
+    """A module bound to arrays once, as a plan does it, to be run as often as one likes; it takes what `run` takes.
+
+    All memory is full of NaN at first and has margins that nobody may write to; inputs and the gradient of the
+    output cannot be written to.
+    """
+
+    lendable: dict[str, Array]
+    """The memory, by name, whose contents a plan does not keep from forward to backward."""
+
+    def __init__(
+        self,
+        module: Module,
+        inputs: Inputs,
+        *,
+        state: Mapping[str, Array] | None = None,
+        grad_output: Array | float | None = None,
+        training: bool = True,
+        dtype: DType = "float64",
+        seed: int = 0,
+        shared: bool = False,
+        wanted: Collection[str] | None = None,
+    ) -> None:
+        arrays = prepare(inputs, module, dtype)
+        specs = [spec_of(array) for array in arrays]
+        spec = module.infer(*specs)
+        self.names = input_names(module, len(arrays))
+        self.module = module.complete(*specs)
+        start = initial_state(self.module, arrays, seed=seed, dtype=dtype) if state is None else state
+        params, buffers = _lasting(self.module, specs, start, dtype)
+        upstream = None
+        places: dict[str, Array] = {}
+        if training and grad_output is not None and spec.kind == "float":
+            upstream = np.array(np.broadcast_to(grad_output, spec.shape), dtype)
+            gradients = dict(zip(self.names, specs, strict=True)) | {n: Spec(p.shape) for n, p in params.items()}
+            places = _places(gradients, wanted, dtype)
+        memory = [array.copy() for array in arrays]
+        scratch = self.module.scratch(*specs, training=training)
+        self.site = Site(
+            inputs=tuple(map(lent, memory)),
+            output=room(spec, dtype),
+            params=params,
+            buffers=buffers,
+            scratch={name: room(Spec(item.shape, item.kind), dtype) for name, item in scratch.items()},
+            training=training,
+            rng=np.random.default_rng(seed),
+            grad_output=lent(upstream) if upstream is not None and places else None,
+            grad_inputs=tuple(places.get(name) for name in self.names),
+            grads={name: places.get(name) for name in params},
+        )
+        self._rooms = {"output": self.site.output} | {f"scratch {n}": a for n, a in self.site.scratch.items()}
+        self._rooms |= {f"gradient of {name}": place for name, place in places.items()}
+        lasting = params | buffers | ({} if upstream is None else {"grad_output": upstream})
+        self._start = {name: (array, array.copy()) for name, array in lasting.items()}
+        self._start |= {name: (own, array) for name, own, array in zip(self.names, memory, arrays, strict=True)}
+        alias = self.module.alias(training=training)
+        if shared and alias == "in_place":
+            _lay_over(self.site, memory[0], upstream)
+        unsaved = [f"scratch {name}" for name, item in scratch.items() if not item.saved]
+        self.lendable = self._unsaved_values(memory) | {name: self._rooms[name] for name in unsaved}
+        with self._noted("bind"):
+            self._step = _reshaping(self.site) if alias == "reshape" else self.module.bind(self.site)
+
+    def _unsaved_values(self, memory: Sequence[Array]) -> dict[str, Array]:
+        """Inputs and output that backward has not said it reads."""
+        names, saves = arity(type(self.module)).names, self.module.saves
+        declared = [names[min(index, len(names) - 1)] for index in range(len(memory))]
+        values = {
+            name: array
+            for name, own, array in zip(self.names, declared, memory, strict=True)
+            if own not in saves and not np.shares_memory(array, self.site.output)
+        }
+        return values if "output" in saves else values | {"output": self.site.output}
+
+    def run(
+        self,
+        *,
+        changed: Mapping[str, Array] | None = None,
+        seed: int | None = None,
+        lend: Collection[str] = (),
+    ) -> Run:
+        """Forward and backward; inputs, parameters and buffers start anew each time.
+
+        Args:
+            changed: other values, by name, for some of them in this run.
+            seed: of whatever the component draws; left out, it draws on.
+            lend: names of `lendable`: what is overwritten between forward and backward.
+
+        Raises:
+            AssertionError: the component has written where it must not.
+        """
+        site = self.site
+        for name, (array, first) in self._start.items():
+            array[...] = first if changed is None else changed.get(name, first)
+        if seed is not None:
+            site.rng.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+        with np.errstate(all="ignore"):
+            with self._noted("forward"):
+                self._step.forward()
+            output = site.output.copy()
+            for name in lend:
+                poison(self.lendable[name])
+            if self._step.backward is not None:
+                with self._noted("backward"):
+                    self._step.backward()
+        for name, array in self._rooms.items():
+            if overrun(array):
+                raise AssertionError(f"something was written beyond the {name}")
+        return Run(
+            output,
+            {name: array.copy() for name, array in site.params.items()},
+            {name: array.copy() for name, array in site.buffers.items()},
+            [None if gradient is None else gradient.copy() for gradient in site.grad_inputs],
+            {name: gradient.copy() for name, gradient in site.grads.items() if gradient is not None},
+            self.names,
+        )
+
+    @contextmanager
+    def _noted(self, where: str) -> Iterator[None]:
+        """Let an exception of the component's say what it was about."""
+        try:
+            yield
+        except Exception as error:
+            error.add_note(
+                f"in {where}, with inputs {' '.join(str(array.shape) for array in self.site.inputs)} and, as infer "
+                f"says, an output {self.site.output.shape}; inputs and grad_output cannot be written to"
+            )
+            raise
 
 
-def prepare(inputs: Inputs, module: Module, dtype: DType) -> list[Array]:
-    """Inputs in order, as read-only arrays of the dtypes that a config of this dtype has."""
-    names = arity(type(module)).names
-    given = [inputs[name] for name in names] if isinstance(inputs, Mapping) else list(inputs)
-    arrays = []
-    for array in map(np.asarray, given):
-        prepared = np.array(array, numpy_dtype(spec_of(array).kind, dtype), order="C")
-        prepared.flags.writeable = False
-        arrays.append(prepared)
-    return arrays
+def _lasting(
+    module: Module, specs: Sequence[Spec], start: Mapping[str, Array], dtype: DType
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Copies of the parameters and the buffers."""
+    kinds = {name: numpy_dtype(item.kind, dtype) for name, item in module.buffers(*specs).items()}
+    params = {name: np.array(start[name], dtype) for name in module.parameters(*specs)}
+    return params, {name: np.array(start[name], kind) for name, kind in kinds.items()}
 
 
-def initial_state(module: Module, inputs: Inputs, *, seed: int = 0, dtype: DType = "float64") -> dict[str, Array]:
-    """The parameters and buffers a component starts with, by name."""
-    specs = [spec_of(array) for array in prepare(inputs, module, dtype)]
-    rng = np.random.default_rng(seed)
-    state: dict[str, Array] = {}
-    for name, parameter in module.parameters(*specs).items():
-        state[name] = np.empty(parameter.shape, dtype)
-        parameter.init(state[name], rng)
-    for name, buffer in module.buffers(*specs).items():
-        state[name] = np.full(buffer.shape, buffer.value, numpy_dtype(buffer.kind, dtype))
-    return state
+def _lay_over(site: Site, memory: Array, upstream: Array | None) -> None:
+    """Lay the output over the first input, and that one's gradient over the output's."""
+    site.output = memory.reshape(site.output.shape)
+    if site.grad_input is not None:
+        site.grad_inputs = (upstream, *site.grad_inputs[1:])
+
+
+def _places(gradients: Mapping[str, Spec], wanted: Collection[str] | None, dtype: DType) -> dict[str, Array]:
+    """Memory for the gradients that are wanted; integers and booleans have none."""
+    known = {name: spec for name, spec in gradients.items() if spec.kind == "float"}
+    for name in wanted or ():
+        if name not in known:
+            raise ValueError(f"there is no gradient of {name!r}, only of {any_of(known, 'and')}")
+    return {name: room(spec, dtype) for name, spec in known.items() if wanted is None or name in wanted}
+
+
+def _reshaping(site: Site) -> Step:
+    """What stands for a component that only reshapes: in a plan its output is its input's memory."""
+    flat, grad_input = site.input.reshape(site.output.shape), site.grad_input
+
+    def forward() -> None:
+        np.copyto(site.output, flat)
+
+    def backward() -> None:
+        if grad_input is not None:
+            np.copyto(grad_input, site.upstream.reshape(grad_input.shape))
+
+    return Step(forward, backward)
 
 
 def run(
@@ -66,6 +212,7 @@ def run(
     dtype: DType = "float64",
     seed: int = 0,
     shared: bool = False,
+    wanted: Collection[str] | None = None,
 ) -> Run:
     """Run one component forward and, given an upstream gradient in training, backward.
 
@@ -79,85 +226,27 @@ def run(
         seed: of whatever the component draws, and of its first values.
         shared: use memory as sparingly as a plan may: the output lies over the first input where `alias` allows
             it, and between forward and backward everything is overwritten that `saves` and `scratch` do not keep.
+        wanted: the inputs and parameters, by name, that have a place for their gradient, as in a plan where the
+            others are frozen or nobody differentiates them; left out, all. Of a variadic component the inputs
+            are called `inputs[0]`, `inputs[1]`, ...
 
     All memory is full of NaN at first, and inputs cannot be written to: a component that reads what nobody
     wrote, or writes where it must not, is found out.
 
     Raises:
         ShapeError: the component does not take these inputs.
+        ValueError: the component writes to an input, or there is no gradient of something that is wanted.
+        AssertionError: the component writes beyond an array.
     """
-    arrays = prepare(inputs, module, dtype)
-    specs = [spec_of(array) for array in arrays]
-    spec = module.infer(*specs)
-    module = module.complete(*specs)
-    start = initial_state(module, arrays, seed=seed, dtype=dtype) if state is None else state
-    params = {name: np.array(start[name], dtype) for name in module.parameters(*specs)}
-    buffers = {
-        name: np.array(start[name], numpy_dtype(item.kind, dtype)) for name, item in module.buffers(*specs).items()
-    }
-    upstream = None
-    if training and grad_output is not None:
-        upstream = np.array(np.broadcast_to(grad_output, spec.shape), dtype)
-    alias = module.alias(training=training)
-    if alias == "reshape":
-        back = [] if upstream is None or specs[0].kind != "float" else [upstream.reshape(arrays[0].shape)]
-        return Run(arrays[0].reshape(spec.shape).copy(), params, buffers, [*back])
-    site = Site(
-        inputs=tuple(arrays),
-        output=poisoned(spec, dtype),
-        params=params,
-        buffers=buffers,
-        scratch=_scratch(module, specs, dtype, training=training),
+    bound = Bound(
+        module,
+        inputs,
+        state=state,
+        grad_output=grad_output,
         training=training,
-        rng=np.random.default_rng(seed),
-        grad_output=upstream,
-        grad_inputs=tuple(None if upstream is None or s.kind != "float" else poisoned(s, dtype) for s in specs),
-        grads={name: None if upstream is None else poisoned(Spec(p.shape), dtype) for name, p in params.items()},
+        dtype=dtype,
+        seed=seed,
+        shared=shared,
+        wanted=wanted,
     )
-    if shared:
-        _share(site, alias)
-    with np.errstate(all="ignore"):
-        step = module.bind(site)
-        step.forward()
-        output = site.output.copy()
-        if shared:
-            _forget(module, site)
-        if step.backward is not None:
-            step.backward()
-    grads = {name: grad for name, grad in site.grads.items() if grad is not None}
-    return Run(output, params, buffers, list(site.grad_inputs), grads)
-
-
-def _scratch(module: Module, specs: Sequence[Spec], dtype: DType, *, training: bool) -> dict[str, Array]:
-    wanted = module.scratch(*specs, training=training)
-    return {name: poisoned(Spec(item.shape, item.kind), dtype) for name, item in wanted.items()}
-
-
-def _share(site: Site, alias: Alias) -> None:
-    """Lay the output over the first input, and its gradient over the output's, where a plan may do so."""
-    if alias == "in_place":
-        own = site.input.copy().reshape(site.output.shape)
-        site.inputs, site.output = (own, *site.inputs[1:]), own
-        if site.grad_input is not None:
-            site.grad_inputs = (site.upstream, *site.grad_inputs[1:])
-
-
-def _forget(module: Module, site: Site) -> None:
-    """Overwrite what backward has not said it reads: a plan lends that memory to others."""
-    specs = [spec_of(array) for array in site.inputs]
-    names = arity(type(module)).names
-    for index, array in enumerate(site.inputs):
-        if names[min(index, len(names) - 1)] not in module.saves and array is not site.output:
-            array.flags.writeable = True
-            array[...] = poisoned(spec_of(array), "float64")
-    if "output" not in module.saves:
-        site.output[...] = poisoned(spec_of(site.output), "float64")
-    for name, item in module.scratch(*specs, training=site.training).items():
-        if not item.saved:
-            site.scratch[name][...] = poisoned(Spec(item.shape, item.kind), "float64")
-
-
-def poisoned(spec: Spec, dtype: DType) -> Array:
-    """Memory nobody has written to yet: NaN, -1 or true everywhere."""
-    fill = {"float": np.nan, "int": -1, "bool": True}[spec.kind]
-    return np.full(spec.shape, fill, numpy_dtype(spec.kind, dtype))
+    return bound.run(lend=bound.lendable if shared else ())

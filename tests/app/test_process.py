@@ -29,6 +29,7 @@ CONFIG = Path(__file__).parents[2] / "configs" / "digits_mlp.yaml"
 EXIT_CODES = {
     "DeclnetError": 70,
     "ConfigError": 2,
+    "PluginError": 2,
     "ShapeError": 2,
     "DataError": 3,
     "NonFiniteError": 4,
@@ -216,11 +217,10 @@ def test_an_error_ends_with_its_exit_code(
 ) -> None:
     cls: type[DeclnetError] = getattr(errors, name)
     place = Diagnostic("this is wrong", ("model", 0, "p"), Mark("c.yaml", 3, 5, "    p: 2"))
-    error = cls("in short") if name == "ShapeError" else cls("in short", place)
+    short = name in ("PluginError", "ShapeError")
+    error = cls("in short") if short else cls("in short", place)
     assert fail(error) == EXIT_CODES[name]
-    second = (
-        "" if name == "ShapeError" else "c.yaml:3:5: error: model[0].p: this is wrong\n        p: 2\n        ^\n"
-    )
+    second = "" if short else "c.yaml:3:5: error: model[0].p: this is wrong\n        p: 2\n        ^\n"
     assert capsys.readouterr() == ("", f"error: in short\n{second}")
 
 

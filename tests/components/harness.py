@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 
 import numpy as np
 
 from components.cases.case import STEPS, TOLERANCES, Case, Subject, landscape
-from declnet.core.component import Component, Module, Site
+from declnet import testing
+from declnet.core.component import Component, Module
 from declnet.core.metric import Metric
-from declnet.core.optimizer import Group, Optimizer
+from declnet.core.optimizer import Optimizer
 from declnet.core.spec import Array, DType, Spec, numpy_dtype
-from declnet.testing import Run, optimizer_state, poisoned, run, spec_of
+from declnet.testing import Descent, Run, Schedule, run, spec_of
 
 DTYPES: tuple[DType, ...] = ("float64", "float32")
 
@@ -80,9 +82,15 @@ def material(subject: Subject, case: Case) -> Material:
 
 
 def measure(
-    component: Component, material: Material, dtype: DType, *, training: bool = True, shared: bool = False
+    component: Component,
+    material: Material,
+    dtype: DType,
+    *,
+    training: bool = True,
+    shared: bool = False,
+    wanted: Collection[str] | None = None,
 ) -> Results:
-    """Run a component on its material; `shared` as in `declnet.testing.run`."""
+    """Run a component on its material; `shared` and `wanted` as in `declnet.testing.run`."""
     if isinstance(component, Module):
         return flat(
             run(
@@ -93,6 +101,7 @@ def measure(
                 training=training,
                 dtype=dtype,
                 shared=shared,
+                wanted=wanted,
             )
         )
     inputs = material.cast(dtype).inputs
@@ -118,25 +127,36 @@ def optimize(optimizer: Optimizer, param: Array, gradients: Array) -> Results:
     What an optimizer keeps that calls the closure itself is left out: near a minimum it is all rounding.
     """
     dtype: DType = "float32" if param.dtype == np.float32 else "float64"
-    vector, grad = param.reshape(-1).copy(), np.empty(param.size, dtype)
-    state = optimizer_state(optimizer, param.size, dtype)
-    row = grad
+    found = descend(optimizer, param, gradients, dtype, schedule=halving(optimizer))
+    state = {} if optimizer.calls_closure else found.state
+    arrays = {name: a.reshape(param.shape) if a.shape == (param.size,) else a for name, a in sorted(state.items())}
+    params = np.stack(found.params).reshape(gradients.shape)
+    return {"params": params} | {f"state.{name}": array for name, array in arrays.items()}
 
-    def closure() -> float:
-        loss, grad[...] = landscape(row, vector)
-        return loss
 
-    update = optimizer.bind(Group(vector, grad, state), closure)
+def halving(optimizer: Optimizer) -> Schedule:
+    """Half the learning rate after half of the steps."""
     slower = optimizer.model_copy(update={"lr": optimizer.lr / 2})
-    trace = []
-    with np.errstate(all="ignore"):
-        for step, row in enumerate(gradients.reshape(len(gradients), -1), 1):
-            grad[...] = row
-            update(optimizer if step <= STEPS // 2 else slower, step)
-            trace.append(vector.reshape(param.shape).copy())
-    kept = {} if optimizer.calls_closure else state
-    arrays = {name: a.reshape(param.shape) if a.shape == vector.shape else a for name, a in sorted(kept.items())}
-    return {"params": np.stack(trace)} | {f"state.{name}": array for name, array in arrays.items()}
+    return lambda step: optimizer if step <= STEPS // 2 else slower
+
+
+def descend(
+    optimizer: Optimizer,
+    param: Array,
+    gradients: Array,
+    dtype: DType,
+    *,
+    first: int = 1,
+    state: Mapping[str, Array] | None = None,
+    schedule: Schedule | None = None,
+) -> Descent:
+    """A step for each gradient, or down the `landscape` that each row tilts."""
+    if not optimizer.calls_closure:
+        rows = list(gradients)
+        return testing.optimize(optimizer, param, rows, first=first, state=state, schedule=schedule, dtype=dtype)
+    hills = [partial(landscape, row) for row in gradients.reshape(len(gradients), -1)]
+    start = param.reshape(-1)
+    return testing.minimize(optimizer, hills, start, first=first, state=state, schedule=schedule, dtype=dtype)
 
 
 def assert_close(actual: Results, expected: Results, dtype: DType, case: Case) -> None:
@@ -157,47 +177,3 @@ def assert_equal(actual: Results, expected: Results) -> None:
     for name, wanted in expected.items():
         assert (actual[name].dtype, actual[name].shape) == (wanted.dtype, wanted.shape)
         np.testing.assert_array_equal(actual[name], wanted, err_msg=name)
-
-
-class Bound:
-    """A module bound in training with a place for the gradients in `wanted` only, to be run as often as one likes.
-
-    The inputs and the output's gradient cannot be written to: in a plan both may be read again.
-    """
-
-    def __init__(self, module: Module, material: Material, dtype: DType, wanted: Collection[str]) -> None:
-        self.material = material.cast(dtype)
-        specs = [spec_of(array) for array in self.material.inputs]
-        module = module.complete(*specs)
-        params, buffers = module.parameters(*specs), module.buffers(*specs)
-        places = {f"grad_inputs.{index}": spec for index, spec in enumerate(specs)}
-        places |= {f"grads.{name}": Spec(parameter.shape) for name, parameter in params.items()}
-        self.gradients = {name: poisoned(spec, dtype) for name, spec in places.items() if name in wanted}
-        scratch = module.scratch(*specs, training=True)
-        self.site = Site(
-            inputs=self.material.inputs,
-            output=poisoned(module.infer(*specs), dtype),
-            params={name: self.material.state[name].copy() for name in params},
-            buffers={name: self.material.state[name].copy() for name in buffers},
-            scratch={name: poisoned(Spec(item.shape, item.kind), dtype) for name, item in scratch.items()},
-            training=True,
-            rng=np.random.default_rng(0),
-            grad_output=self.material.grad_output,
-            grad_inputs=tuple(self.gradients.get(f"grad_inputs.{index}") for index in range(len(specs))),
-            grads={name: self.gradients.get(f"grads.{name}") for name in params},
-        )
-        lent = (*self.site.inputs, self.site.grad_output)
-        for array in (item for item in lent if item is not None):
-            array.flags.writeable = False
-        self.step = module.bind(self.site)
-
-    def run(self) -> Results:
-        """Forward and backward; parameters, which Embedding's max_norm changes, and buffers start anew."""
-        for name, array in (*self.site.params.items(), *self.site.buffers.items()):
-            array[...] = self.material.state[name]
-        with np.errstate(all="ignore"):
-            self.step.forward()
-            if self.step.backward is not None:
-                self.step.backward()
-        buffers = {f"buffers.{name}": array for name, array in self.site.buffers.items()}
-        return {name: a.copy() for name, a in ({"output": self.site.output} | self.gradients | buffers).items()}

@@ -7,10 +7,10 @@ import random
 import numpy as np
 import pytest
 
-from components.harness import DTYPES, Bound, Material
+from components.harness import DTYPES
 from declnet.core.spec import Array, DType
 from declnet.dropout.dropout import Dropout
-from declnet.testing import run
+from declnet.testing import Bound, run
 
 SIZE = 100_000
 SIGMAS = 5
@@ -80,8 +80,8 @@ def test_global_generators_are_left_alone() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_masks_differ_from_step_to_step(dtype: DType) -> None:
     """One bound step draws on each time it is run."""
-    bound = Bound(Dropout(), Material((np.ones(SIZE),), {}, np.ones(SIZE)), dtype, wanted={"grad_inputs.0"})
+    bound = Bound(Dropout(), [np.ones(SIZE)], grad_output=1.0, dtype=dtype)
     first, second = bound.run(), bound.run()
-    agreement = (first["output"] == second["output"]).mean()
+    agreement = (first.output == second.output).mean()
     assert abs(agreement - 0.5) < SIGMAS * 0.5 / np.sqrt(SIZE)
-    np.testing.assert_array_equal(second["grad_inputs.0"], second["output"])
+    np.testing.assert_array_equal(second.gradients["input"], second.output)

@@ -81,7 +81,7 @@ def test_step_by_step(name: str, given: dict[str, object]) -> None:
         asked.append(at.copy())
         return function(at)
 
-    path = minimize(LBFGS.model_validate(given), noted, start, STEPS)
+    path = minimize(LBFGS.model_validate(given), noted, start, STEPS).params
     ours, asked = asked, []
     param = torch.from_numpy(start.copy()).requires_grad_()
     optimizer = torch.optim.LBFGS([param], **given)

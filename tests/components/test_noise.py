@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.harness import DTYPES, Bound, Material
+from components.harness import DTYPES
 from declnet.core.component import Module
 from declnet.core.spec import Array, DType
 from declnet.dropout.alpha_dropout import SATURATION, AlphaDropout
 from declnet.dropout.dropout import Dropout1d, Dropout2d, Dropout3d
-from declnet.testing import run
+from declnet.testing import Bound, run
 
 SIGMAS = 5
 CHANNELS = 60_000
@@ -90,10 +90,10 @@ def test_alpha_of_each_element(p: float, dtype: DType) -> None:
 
 def test_alpha_masks_differ_from_step_to_step() -> None:
     """One bound step draws on each time it is run; the gradient follows."""
-    ones = np.ones(100_000)
-    bound = Bound(AlphaDropout(), Material((ones,), {}, ones), "float64", wanted={"grad_inputs.0"})
+    size = 100_000
+    bound = Bound(AlphaDropout(), [np.ones(size)], grad_output=1.0)
     first, second = bound.run(), bound.run()
-    agreement = (first["output"] == second["output"]).mean()
-    assert abs(agreement - 0.5) < SIGMAS * 0.5 / np.sqrt(ones.size)
-    dropped = second["output"].min()
-    np.testing.assert_array_equal(second["grad_inputs.0"] == 0, second["output"] == dropped)
+    agreement = (first.output == second.output).mean()
+    assert abs(agreement - 0.5) < SIGMAS * 0.5 / np.sqrt(size)
+    dropped = second.output.min()
+    np.testing.assert_array_equal(second.gradients["input"] == 0, second.output == dropped)

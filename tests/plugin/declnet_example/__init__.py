@@ -1,0 +1,1 @@
+"""Mish and Rprop for declnet."""
