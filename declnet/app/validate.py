@@ -64,13 +64,34 @@ def _command(item: Diagnostic) -> str:
 def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     loop = experiment.config.loop
     rows = [
-        (node.name, node.type, str(node.output), count(node.parameters), count(node.flops)) for node in found.nodes
+        (
+            node.name,
+            node.type,
+            str(node.output),
+            count(node.parameters),
+            count(node.flops),
+            size(node.learned),
+            size(node.activations),
+        )
+        for node in found.nodes
     ]
-    rows.append(("total", "", "", count(found.parameters), count(found.flops)))
+    rows.append(
+        ("total", "", "", count(found.parameters), count(found.flops), size(found.learned), size(found.activations))
+    )
     title = f"{path}: valid. One batch of {loop.batch_size} rows, {experiment.config.dtype}"
-    table(title, ("node", "type", "output", "parameters", "FLOPs"), rows, left=(0, 1, 2))
+    table(title, ("node", "type", "output", "parameters", "FLOPs", "learned", "activations"), rows, left=(0, 1, 2))
     memory = asdict(found.memory) | {"total": found.memory.total}
-    table("Memory, data aside", ("what for", "size"), [(name, size(nbytes)) for name, nbytes in memory.items()])
+    parts = [(name.replace("_", " "), size(nbytes)) for name, nbytes in memory.items()]
+    table("Memory, data aside", ("what for", "size"), parts)
+    write(shared(found))
+
+
+def shared(found: Figures) -> str:
+    """Why the activations of the nodes do not add up to what is allocated for them."""
+    return (
+        f"The activations of the nodes are {size(found.activations)}, those of the batch "
+        f"{size(sum(found.data.values()))}; not all are in use at once, so {size(found.memory.activations)} do."
+    )
 
 
 def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
@@ -85,10 +106,13 @@ def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
                 "output": {"shape": list(node.output.shape), "kind": node.output.kind},
                 "parameters": node.parameters,
                 "flops": node.flops,
+                "learned": node.learned,
+                "activations": node.activations,
             }
             for node in found.nodes
         ],
         "parameters": found.parameters,
         "flops": found.flops,
+        "batch": found.data,
         "memory": {**asdict(found.memory), "total": found.memory.total},
     }
