@@ -10,7 +10,7 @@ from declnet.app import warn
 from declnet.app.output import count, print_json, size, write
 from declnet.app.pictures import dot, mermaid
 from declnet.app.tree import Branch, tree
-from declnet.app.validate import shared
+from declnet.app.validate import LEARNED, shared
 from declnet.config.dump import dump
 from declnet.core.spec import Spec
 from declnet.core.wrapper import Refs
@@ -44,7 +44,7 @@ def _tree(path: Path, experiment: Experiment, network: Outline) -> Iterator[Bran
     outputs = [Branch(network.names[value], f": {network.specs[value]}") for value in network.outputs]
     yield Branch("output", branches=outputs)
     parts = [Branch(name.replace("_", " "), f": {size(nbytes)}") for name, nbytes in asdict(memory).items()]
-    yield Branch("memory", f": {size(memory.total)}, data aside", shared(network.figures), parts)
+    yield Branch("memory", f": {size(memory.total)}, data aside", f"{LEARNED}\n{shared(network.figures)}", parts)
 
 
 def _branch(entry: Entry, network: Outline, *, within: bool = False) -> Branch:

@@ -90,7 +90,7 @@ class _Picture(ABC):
 
 @final
 class _Mermaid(_Picture):
-    unsafe: ClassVar[re.Pattern[str]] = re.compile(r"[^\w .,:()\[\]=-]|^[-\d](?=[.)]? )")
+    unsafe: ClassVar[re.Pattern[str]] = re.compile(r"[^\w .,:()\[\]=-]|^-(?= )|^\d(?=\d*[.)] )")
     """What a label between quotes could be ended by, or be read as Markdown, HTML or a code."""
 
     def node(self, own: str, label: Sequence[str], *, round: bool) -> str:

@@ -19,7 +19,7 @@ ASCII = ("|- ", "|  ", "`- ")
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One entry of a tree: its name and what it is on one line, its details on a second one."""
+    """One entry of a tree: its name and what it is on one line, its details on lines below."""
 
     name: str
     text: str = ""
@@ -49,8 +49,8 @@ def _strokes() -> tuple[str, str, str]:
 def _lines(branch: Branch, strokes: tuple[str, str, str], first: str = "", rest: str = "") -> Iterator[str]:
     tee, bar, corner = strokes
     yield f"{first}{branch.name}{branch.text}"
-    if branch.details:
-        yield f"{rest}{bar if branch.branches else '   '}{branch.details}"
+    for line in branch.details.splitlines():
+        yield f"{rest}{bar if branch.branches else '   '}{line}"
     for number, inner in enumerate(branch.branches, 1):
         last = number == len(branch.branches)
         yield from _lines(inner, strokes, rest + (corner if last else tee), rest + ("   " if last else bar))

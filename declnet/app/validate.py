@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from declnet.app import failed, warn
-from declnet.app.output import count, print_json, size, table, write
+from declnet.app.output import count, paragraph, print_json, size, table, write
 from declnet.errors import ConfigError, DeclnetError, Diagnostic, dotted
 from declnet.runner.experiment import Experiment, load
 from declnet.runner.figures import Figures, figures
+
+LEARNED = "Learned: parameters, gradients, optimizer state and the best epoch's copy."
 
 
 def validate(arguments: Sequence[str], *, strict: bool, form: str) -> int:
@@ -83,15 +85,14 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     memory = asdict(found.memory) | {"total": found.memory.total}
     parts = [(name.replace("_", " "), size(nbytes)) for name, nbytes in memory.items()]
     table("Memory, data aside", ("what for", "size"), parts)
-    write(shared(found))
+    paragraph(f"{LEARNED} {shared(found)}")
 
 
 def shared(found: Figures) -> str:
     """Why the activations of the nodes do not add up to what is allocated for them."""
-    return (
-        f"The activations of the nodes are {size(found.activations)}, those of the batch "
-        f"{size(sum(found.data.values()))}; not all are in use at once, so {size(found.memory.activations)} do."
-    )
+    nodes, batch = size(found.activations), size(sum(found.data.values()))
+    arena = size(found.memory.activations)
+    return f"Activations share memory: {arena} hold the nodes' {nodes} and the batch's {batch}."
 
 
 def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
