@@ -20,6 +20,7 @@ HELP = {
     "--version": f"declnet {declnet.__version__}\n",
     "train --help": "  Train the network a config describes, and write a run directory.\n",
     "validate -h": "  Check configs without running them; print shapes, parameters, FLOPs and\n  memory.\n",
+    "inspect --help": "  Show the network a config describes: its nodes as they nest, with shapes,\n  parameters,",
     "list-components --help": "  List what a config can name, or explain one of them.\n",
 }
 WRONG = {
@@ -28,6 +29,8 @@ WRONG = {
     "train c.yaml --nope": "No such option: --nope",
     "train c.yaml --run-dir": "Option '--run-dir' requires an argument",
     "validate": "Missing argument 'CONFIG...'",
+    "inspect": "Missing argument 'CONFIG'",
+    "inspect c.yaml --format pdf": "'pdf' is not one of 'text', 'json', 'mermaid', 'dot'",
     "list-components Linear ReLU": "Got unexpected extra argument",
 }
 
@@ -50,7 +53,7 @@ def test_help_says_what_it_is_for(results: dict[str, Result], text: str) -> None
 def test_help_names_every_option(results: dict[str, Result]) -> None:
     for word in ("CONFIG", "KEY=VALUE", "--run-dir", "--json", "--quiet", "-q", "optimizer.lr=0.01"):
         assert word in results["train --help"].stdout
-    for word in ("train", "validate", "list-components", "--version"):
+    for word in ("train", "validate", "inspect", "list-components", "--version"):
         assert word in results["--help"].stdout
 
 
