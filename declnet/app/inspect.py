@@ -8,7 +8,7 @@ from pathlib import Path
 
 from declnet.app import warn
 from declnet.app.output import count, print_json, size, write
-from declnet.app.pictures import dot, mermaid
+from declnet.app.pictures import dot, mermaid, remarks
 from declnet.app.tree import Branch, tree
 from declnet.app.validate import LEARNED, shared
 from declnet.config.dump import dump
@@ -61,12 +61,7 @@ def _branch(entry: Entry, network: Outline, *, within: bool = False) -> Branch:
 
 
 def _remarks(entry: Entry, *, within: bool) -> Iterator[str]:
-    if entry.repeat is not None:
-        yield f"{entry.repeat} in a row"
-    if entry.scale not in (None, 1):
-        yield f"scale {entry.scale}"
-    if entry.weights_of is not None and not within:
-        yield f"weights of {entry.weights_of}"
+    yield from remarks(entry, within=within)
     if entry.values is None:
         yield "only holds" if entry.entries else "held"
     if reads := _reads(entry.reads):
@@ -81,13 +76,8 @@ def _reads(refs: Refs) -> str:
 
 def _cost(cost: Cost) -> str:
     """The figures that are not 0."""
-    frozen = (
-        ""
-        if not cost.frozen
-        else " (frozen)"
-        if cost.frozen == cost.parameters
-        else f" ({count(cost.frozen)} frozen)"
-    )
+    some = "" if cost.frozen == cost.parameters else f"{count(cost.frozen)} "
+    frozen = f" ({some}frozen)" if cost.frozen else ""
     parts = [
         cost.parameters and f"{count(cost.parameters)} parameter{'s' * (cost.parameters > 1)}{frozen}",
         cost.flops and f"{count(cost.flops)} FLOPs",

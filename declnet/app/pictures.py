@@ -26,6 +26,18 @@ def dot(network: Outline) -> str:
     return "\n".join(["digraph {", *(INDENT + line for line in body), "}"])
 
 
+def remarks(entry: Entry, *, within: bool) -> Iterator[str]:
+    """What its config says of a node, beside its component; `within` one whose weights are another's, which is
+    said there.
+    """
+    if entry.repeat is not None:
+        yield f"{entry.repeat} in a row"
+    if entry.scale not in (None, 1):
+        yield f"scale {entry.scale}"
+    if entry.weights_of is not None and not within:
+        yield f"weights of {entry.weights_of}"
+
+
 class _Picture(ABC):
     """Walks the network once: first all nodes, blocks within blocks, then the arrows between them."""
 
@@ -56,14 +68,8 @@ class _Picture(ABC):
         return f"n{self._count}"
 
     def _entry(self, entry: Entry, *, within: bool = False) -> Iterator[str]:
-        """A component, or a block; `within` one whose weights are another's, which is said there."""
-        title = [f"{entry.name}: {entry.type}"]
-        if entry.repeat is not None:
-            title.append(f"{entry.repeat} in a row")
-        if entry.scale not in (None, 1):
-            title.append(f"scale {entry.scale}")
-        if entry.weights_of is not None and not within:
-            title.append(f"weights of {entry.weights_of}")
+        """A component, or a block."""
+        title = [f"{entry.name}: {entry.type}", *remarks(entry, within=within)]
         if entry.inputs is not None and entry.values is not None:
             own = self._id()
             self._ids[entry.values[0]] = own

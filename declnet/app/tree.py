@@ -32,9 +32,8 @@ def tree(roots: Sequence[Branch]) -> None:
     if sys.stdout.isatty():
         _rich_tree(roots)
         return
-    for root in roots:
-        for line in _lines(root, _strokes()):
-            write(line)
+    strokes = _strokes()
+    write("\n".join(line for root in roots for line in _lines(root, strokes)))
 
 
 def _strokes() -> tuple[str, str, str]:
