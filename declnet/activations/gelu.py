@@ -10,6 +10,7 @@ import numpy as np
 from declnet.activations.elementwise import Elementwise
 from declnet.activations.normal_cdf import normal_cdf
 from declnet.core.component import Action
+from declnet.core.numerics import shared
 from declnet.core.registry import modules
 from declnet.core.spec import Array
 
@@ -74,7 +75,7 @@ class GELU(Elementwise):
 def _normal_gradient(x: Array, total: Array, density: Array, work: Array) -> Action:
     """total = Phi(x) + x * phi(x)."""
     cdf = normal_cdf(x, total, density, work)
-    scale = np.array(1 / math.sqrt(2 * math.pi), x.dtype)
+    (scale,) = shared(x.dtype, 1 / math.sqrt(2 * math.pi))
 
     def gradient() -> None:
         cdf()
@@ -87,7 +88,7 @@ def _normal_gradient(x: Array, total: Array, density: Array, work: Array) -> Act
 
 def _tanh_cdf(x: Array, cdf: Array, work: Array) -> Action:
     """cdf = (1 + tanh(RATE * (x + CUBIC * x³))) / 2."""
-    rate, cubic, half = (np.array(number, x.dtype) for number in (RATE, RATE * CUBIC, 0.5))
+    rate, cubic, half = shared(x.dtype, RATE, RATE * CUBIC, 0.5)
 
     def run() -> None:
         np.multiply(x, x, out=work)
@@ -104,7 +105,7 @@ def _tanh_cdf(x: Array, cdf: Array, work: Array) -> Action:
 def _tanh_gradient(x: Array, total: Array, tanh: Array, work: Array) -> Action:
     """total = cdf + x / 2 * (1 - tanh²) * RATE * (1 + 3 * CUBIC * x²)."""
     cdf = _tanh_cdf(x, total, tanh)
-    half_rate, half_cubic, one = (np.array(number, x.dtype) for number in (RATE / 2, 1.5 * RATE * CUBIC, 1))
+    half_rate, half_cubic, one = shared(x.dtype, RATE / 2, 1.5 * RATE * CUBIC, 1)
 
     def gradient() -> None:
         cdf()

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from declnet.core.component import Action
+from declnet.core.numerics import shared
 from declnet.core.spec import Array
 
 P = (
@@ -44,15 +45,15 @@ FAR = 39.0
 
 def normal_cdf(x: Array, cdf: Array, density: Array, work: Array) -> Action:
     """Bind cdf = Phi(x), and density = exp(-x²/2) on the way; all of one shape, none of them another's memory."""
-    far, half, minus_half = (np.array(number, x.dtype) for number in (FAR, 0.5, -0.5))
+    far, half, minus_half = shared(x.dtype, FAR, 0.5, -0.5)
     distance = density
-    numerator, denominator = _polynomial(P, distance, cdf), _polynomial(Q, distance, work)
+    p, q = shared(x.dtype, *P), shared(x.dtype, *Q)
 
     def run() -> None:
         np.abs(x, out=distance)
         np.minimum(distance, far, out=distance)
-        numerator()
-        denominator()
+        _polynomial(p, distance, cdf)
+        _polynomial(q, distance, work)
         np.divide(cdf, work, out=cdf)
         np.multiply(distance, distance, out=density)
         np.multiply(density, minus_half, out=density)
@@ -65,15 +66,11 @@ def normal_cdf(x: Array, cdf: Array, density: Array, work: Array) -> Action:
     return run
 
 
-def _polynomial(coefficients: Sequence[float], x: Array, out: Array) -> Action:
+def _polynomial(coefficients: Sequence[Array], x: Array, out: Array) -> None:
     """Horner's rule."""
-    first, second, *rest = (np.array(number, x.dtype) for number in coefficients)
-
-    def run() -> None:
-        np.multiply(x, first, out=out)
-        np.add(out, second, out=out)
-        for coefficient in rest:
-            np.multiply(out, x, out=out)
-            np.add(out, coefficient, out=out)
-
-    return run
+    first, second, *rest = coefficients
+    np.multiply(x, first, out=out)
+    np.add(out, second, out=out)
+    for coefficient in rest:
+        np.multiply(out, x, out=out)
+        np.add(out, coefficient, out=out)

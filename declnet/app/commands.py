@@ -29,6 +29,23 @@ class Format(StrEnum):
     github = "github"
 
 
+class Picture(StrEnum):
+    """How a network is shown."""
+
+    text = "text"
+    json = "json"
+    mermaid = "mermaid"
+    dot = "dot"
+
+
+Settings = Annotated[
+    Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
+    typer.Argument(
+        metavar="KEY=VALUE", help="Settings to change: optimizer.lr=0.01 loop.epochs=5", show_default=False
+    ),
+]
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         import declnet
@@ -49,14 +66,7 @@ def _declnet(
 @app.command()
 def train(
     config: ConfigPath,
-    overrides: Annotated[
-        Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
-        typer.Argument(
-            metavar="KEY=VALUE",
-            help="Settings to change: optimizer.lr=0.01 loop.epochs=5",
-            show_default=False,
-        ),
-    ] = None,
+    overrides: Settings = None,
     *,
     run_dir: Annotated[
         Optional[Path],  # noqa: UP045 - Typer reads the annotation
@@ -93,6 +103,23 @@ def validate(
     from declnet.app.validate import validate as run
 
     raise typer.Exit(run(configs, strict=strict, form="json" if json else format.value))
+
+
+@app.command()
+def inspect(
+    config: ConfigPath,
+    overrides: Settings = None,
+    *,
+    strict: Strict = False,
+    format: Annotated[
+        Picture, typer.Option(help="text, a tree; json, for programs; mermaid or dot, for a picture.")
+    ] = Picture.text,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Show the network a config describes: its nodes as they nest, with shapes, parameters, FLOPs and memory."""
+    from declnet.app.inspect import inspect as run
+
+    run(config, overrides or [], strict=strict, form="json" if json else format.value)
 
 
 @app.command()

@@ -7,9 +7,15 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from declnet.errors import MachineError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_TEXT = 8
+"""Columns that a text in a table is given at least."""
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -17,6 +23,18 @@ def write(text: str = "") -> None:
     """Print a line of a result to stdout. MachineError where nobody takes it."""
     with written():
         print(text)
+
+
+def paragraph(text: str) -> None:
+    """Print a sentence to stdout; on a terminal, lines are broken between words."""
+    if not sys.stdout.isatty():
+        write(text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with written():
+        Console().print(Text(text))
 
 
 @contextmanager
@@ -51,15 +69,41 @@ def _rich_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, header in enumerate(headers):
-        drawn.add_column(header, justify="left" if index in left else "right", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(cell) for cell in row))
     console = Console()
     with written():
         console.print(Text(title, style="bold"))
+        if _least_width(headers, rows, left) > console.width:
+            _records(console, headers, rows)
+            return
+        drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        for index, header in enumerate(headers):
+            if index in left:
+                drawn.add_column(header, overflow="fold")
+            else:
+                drawn.add_column(header, justify="right", no_wrap=True)
+        for row in rows:
+            drawn.add_row(*(Text(cell) for cell in row))
         console.print(drawn)
+
+
+def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> int:
+    """The columns that a table needs if its texts are folded, and its numbers are not."""
+    widths = [
+        _TEXT if index in left else max(map(len, (header, *(row[index] for row in rows))))
+        for index, header in enumerate(headers)
+    ]
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _records(console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Each row as a paragraph of its own, where there is no room for columns."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for first, *cells in rows:
+        console.print(Text(first or headers[0], style="bold"))
+        named = (f"{header} {cell}" for header, cell in zip(headers[1:], cells, strict=True) if cell)
+        console.print(Padding(Text(", ".join(named)), (0, 0, 0, 2)))
 
 
 def print_json(value: object) -> None:

@@ -7,10 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from declnet.app import failed, warn
-from declnet.app.output import count, print_json, size, table, write
+from declnet.app.output import count, paragraph, print_json, size, table, write
 from declnet.errors import ConfigError, DeclnetError, Diagnostic, Mark, Origin, dotted
 from declnet.runner.experiment import Experiment, load
 from declnet.runner.figures import Figures, figures
+
+LEARNED = "Learned: parameters, gradients, optimizer state and the best epoch's copy."
 
 
 def validate(arguments: Sequence[str], *, strict: bool, form: str) -> int:
@@ -74,13 +76,33 @@ def _command(item: Diagnostic) -> str:
 def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     loop = experiment.config.loop
     rows = [
-        (node.name, node.type, str(node.output), count(node.parameters), count(node.flops)) for node in found.nodes
+        (
+            node.name,
+            node.type,
+            str(node.output),
+            count(node.parameters),
+            count(node.flops),
+            size(node.learned),
+            size(node.activations),
+        )
+        for node in found.nodes
     ]
-    rows.append(("total", "", "", count(found.parameters), count(found.flops)))
+    rows.append(
+        ("total", "", "", count(found.parameters), count(found.flops), size(found.learned), size(found.activations))
+    )
     title = f"{path}: valid. One batch of {loop.batch_size} rows, {experiment.config.dtype}"
-    table(title, ("node", "type", "output", "parameters", "FLOPs"), rows, left=(0, 1, 2))
+    table(title, ("node", "type", "output", "parameters", "FLOPs", "learned", "activations"), rows, left=(0, 1, 2))
     memory = asdict(found.memory) | {"total": found.memory.total}
-    table("Memory, data aside", ("what for", "size"), [(name, size(nbytes)) for name, nbytes in memory.items()])
+    parts = [(name.replace("_", " "), size(nbytes)) for name, nbytes in memory.items()]
+    table("Memory, data aside", ("what for", "size"), parts)
+    paragraph(f"{LEARNED} {shared(found)}")
+
+
+def shared(found: Figures) -> str:
+    """Why the activations of the nodes do not add up to what is allocated for them."""
+    nodes, batch = size(found.activations), size(sum(found.data.values()))
+    arena = size(found.memory.activations)
+    return f"Activations share memory: {arena} hold the nodes' {nodes} and the batch's {batch}."
 
 
 def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
@@ -95,10 +117,13 @@ def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
                 "output": {"shape": list(node.output.shape), "kind": node.output.kind},
                 "parameters": node.parameters,
                 "flops": node.flops,
+                "learned": node.learned,
+                "activations": node.activations,
             }
             for node in found.nodes
         ],
         "parameters": found.parameters,
         "flops": found.flops,
+        "batch": found.data,
         "memory": {**asdict(found.memory), "total": found.memory.total},
     }

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from declnet.core.numerics import blocks
 from declnet.core.spec import Array
 
 
@@ -31,8 +32,11 @@ class Uniform:
     high: float
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
-        """Fill `out`; drawn in float64, so both dtypes start from the same numbers."""
-        out[...] = rng.uniform(self.low, self.high, out.shape)
+        """Fill `out`; drawn in float64, so both dtypes start from the same numbers, and a block at a time, so no
+        second array of its size is needed.
+        """
+        for (block,) in blocks(out):
+            block[...] = rng.uniform(self.low, self.high, block.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,9 @@ class Normal:
     std: float = 1.0
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
-        """Fill `out`; drawn in float64, so both dtypes start from the same numbers."""
-        out[...] = rng.normal(self.mean, self.std, out.shape)
+        """Fill `out`, drawn as in `Uniform`."""
+        for (block,) in blocks(out):
+            block[...] = rng.normal(self.mean, self.std, block.size)
 
 
 @dataclass(frozen=True, slots=True)

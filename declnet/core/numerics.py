@@ -28,6 +28,20 @@ def zeros(dtype: np.dtype[Any]) -> Array:
     return shared
 
 
+@cache
+def shared(dtype: np.dtype[Any], *numbers: float) -> tuple[Array, ...]:
+    """Numbers as arrays without dimensions, the same ones for all blocks: large values have thousands of blocks."""
+    return tuple(np.array(number, dtype) for number in numbers)
+
+
+@cache
+def filled(dtype: np.dtype[Any], size: int, number: float) -> Array:
+    """A vector of one number, the same one for all blocks: a product with it is the fastest sum or mean."""
+    vector = np.full(size, number, dtype)
+    vector.flags.writeable = False
+    return vector
+
+
 def bits(array: Array) -> Array:
     """The same memory as signed integers of the same width, for work on sign bits."""
     return array.view(np.dtype(f"i{array.itemsize}"))

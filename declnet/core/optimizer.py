@@ -78,6 +78,12 @@ class Optimizer(Component, ABC):
     def state(self, size: int) -> dict[str, State]:
         """The state arrays of a group of `size` elements, by PyTorch's names."""
 
+    def work(self, size: int) -> int:
+        """Elements of work space that `bind` takes for a group of `size`, beside the state: a vector of
+        `Group.blocks`.
+        """
+        return min(BLOCK, size)
+
     @abstractmethod
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Make the update for these vectors."""

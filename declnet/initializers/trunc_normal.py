@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import PositiveFloat, model_validator
 
 from declnet.core.initializer import GENERATOR, Initialization
+from declnet.core.numerics import blocks
 from declnet.core.registry import initializers
 from declnet.core.spec import Array
 from declnet.initializers.uniform import check_bounds
@@ -71,18 +72,23 @@ class TruncNormal(Initialization):
         return max(low, min(0.0, high))
 
     def __call__(self, out: Array, rng: np.random.Generator) -> None:
+        """Draw a block at a time: it takes several arrays of the block's size."""
+        for (block,) in blocks(out):
+            block[...] = self._draw(block.size, rng)
+
+    def _draw(self, size: int, rng: np.random.Generator) -> Array:
         """Draw evenly where there is any density, and keep as many as the density says: what was not kept is
         drawn again.
         """
         low, high = self._ends
         peak = self._peak
         reach = math.hypot(peak, math.sqrt(2 * FAINTEST))
-        values = np.empty(out.size)
-        missing = np.arange(out.size)
+        values = np.empty(size)
+        missing = np.arange(size)
         while missing.size:
             drawn = rng.uniform(max(low, -reach), min(high, reach), missing.size)
             density = np.exp((peak - drawn) * (peak + drawn) / 2)
             kept = rng.random(missing.size) < density
             values[missing[kept]] = drawn[kept]
             missing = missing[~kept]
-        out[...] = np.clip(self.mean + self.std * values, self.a, self.b).reshape(out.shape)
+        return np.clip(self.mean + self.std * values, self.a, self.b)

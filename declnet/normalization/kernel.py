@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 
 from declnet.core.component import Action, Site, Step
+from declnet.core.numerics import filled
 from declnet.core.spec import Array
 from declnet.normalization.view import Place, View
 
@@ -93,7 +94,7 @@ class _Block:
         if places == 1:
             return array[..., 0]
         sums = _room(self.sums[index], array.shape[:3])
-        calls.do(np.matmul, array.reshape(-1, places), np.ones(places, array.dtype), sums.reshape(-1))
+        calls.do(np.matmul, array.reshape(-1, places), filled(array.dtype, places, 1), sums.reshape(-1))
         return sums
 
     def map(self, calls: Calls, deviation: Array, scale: Array) -> None:
@@ -124,7 +125,7 @@ def _forward_each(calls: Calls, block: _Block, eps: float) -> None:
     deviation = block.x
     if block.centred:
         rows = block.x.reshape(block.mean.size, -1)
-        do(np.matmul, rows, np.full(rows.shape[1], share), block.mean.reshape(-1))
+        do(np.matmul, rows, filled(rows.dtype, rows.shape[1], 1 / block.count), block.mean.reshape(-1))
         do(np.subtract, block.x, block.mean, block.y)
         deviation = block.y
     rows = deviation.reshape(block.var.size, -1)

@@ -53,6 +53,10 @@ class Adadelta(Optimizer):
         """The mean squares of gradients and of steps."""
         return {name: State((size,)) for name in ("square_avg", "acc_delta")}
 
+    def work(self, size: int) -> int:
+        """Two vectors of a block, one of them for the step."""
+        return 2 * super().work(size)
+
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Sixteen passes over each block."""
         blocks, dtype = list(group.blocks("square_avg", "acc_delta", work=2)), group.param.dtype

@@ -85,6 +85,10 @@ class LBFGS(Optimizer):
             "pairs": State((), kind="int"),
         }
 
+    def work(self, size: int) -> int:
+        """Five vectors: one for whatever is in between, one for where a search starts, three for gradients."""
+        return 5 * size
+
     @property
     def _most_evaluations(self) -> int:
         return self.max_iter * 5 // 4 if self.max_eval is None else self.max_eval

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from declnet.core.component import Buffer, Module, Parameter
 from declnet.core.spec import Spec
-from declnet.core.wrapper import join
+from declnet.core.wrapper import Node, Refs, join
 from declnet.errors import Path, Severity, ShapeError
 
 
@@ -21,6 +21,23 @@ class Call:
     owner: str
     inputs: tuple[int, ...]
     output: int
+
+
+@dataclass(slots=True)
+class Visit:
+    """A node as tracing met it: `name` is what this call of it is called, `owner` the prefix of its weights.
+
+    `call` is the call of a module, `values` what flows on; both are None where a node is only held, and `values`
+    also where it only holds. A node with several calls, and one that is repeated, has them as its `visits`.
+    """
+
+    name: str
+    owner: str
+    node: Node
+    reads: Refs = None
+    call: Call | None = None
+    values: tuple[int, ...] | None = None
+    visits: list[Visit] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +56,7 @@ class Graph:
     `specs[i]` and `origins[i]` describe value i; `inputs` the values that data are put into. Parameters and
     buffers carry their full names (`encoder.0.weight`), in PyTorch's order; `frozen` are the parameters that stay
     as they are. `outputs` are the values the model ends in, None for an unknown one; `unused` the paths of
-    components that are never called.
+    components that are never called; `visits` the model's nodes, nested as the config nests them.
     """
 
     specs: list[Spec] = field(default_factory=list)
@@ -52,6 +69,7 @@ class Graph:
     outputs: list[int | None] = field(default_factory=list)
     unused: list[Path] = field(default_factory=list)
     terms: list[tuple[int, float]] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property

@@ -46,7 +46,10 @@ class Layout:
     training: bool
     specs: dict[Key, Spec]
     offsets: dict[Key, int]
+    blocks: dict[Key, int]
+    """The bytes of each stretch of memory, under the key whose memory it is; what shares it is not here."""
     nbytes: int
+    """The arena: less than all blocks together, which are not all in use at once."""
     gradients: set[int]
     """The values whose gradients are computed."""
 
@@ -65,7 +68,8 @@ def lay_out(graph: Graph, *, training: bool, dtype: DType) -> Layout:
         block.spans += live.spans[key]
     nbytes = pack(list(blocks.values()))
     offsets = {key: blocks[live.root(key)].offset for key in live.specs}
-    return Layout(graph, live.calls, training, live.specs, offsets, nbytes, live.wanted)
+    sizes = {key: block.nbytes for key, block in blocks.items()}
+    return Layout(graph, live.calls, training, live.specs, offsets, sizes, nbytes, live.wanted)
 
 
 def pack(blocks: list[Block]) -> int:

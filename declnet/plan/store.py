@@ -27,9 +27,14 @@ class Places:
     size: int
 
 
+def elements(parameter: Parameter, dtype: DType) -> int:
+    """Elements that a parameter takes in the flat vector, the gap behind it included."""
+    unit = ALIGNMENT // np.dtype(dtype).itemsize
+    return -(-math.prod(parameter.shape) // unit) * unit
+
+
 def place(parameters: Mapping[str, Parameter], groups: Sequence[Sequence[str]], dtype: DType) -> Places:
     """Lay parameters out by group, then the rest; each starts at a multiple of `ALIGNMENT`."""
-    unit = ALIGNMENT // np.dtype(dtype).itemsize
     offsets: dict[str, int] = {}
     ends = [0]
     rest = [name for name in parameters if not any(name in group for group in groups)]
@@ -37,7 +42,7 @@ def place(parameters: Mapping[str, Parameter], groups: Sequence[Sequence[str]], 
         end = ends[-1]
         for name in group:
             offsets[name] = end
-            end += -(-math.prod(parameters[name].shape) // unit) * unit
+            end += elements(parameters[name], dtype)
         ends.append(end)
     slices = [slice(start, end) for start, end in pairwise(ends[:-1])]
     return Places(offsets, slices, ends[-2], ends[-1])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from declnet.core.component import Module, arity
 from declnet.core.spec import Spec
 from declnet.core.suggest import did_you_mean, some
-from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Term, Value, Wrapper, join
+from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Refs, Term, Value, Wrapper, join
 from declnet.errors import Path, ShapeError, dotted
 from declnet.plan.calls import Calls
-from declnet.plan.graph import Graph
+from declnet.plan.graph import Graph, Visit
 from declnet.plan.rules import Rule
 from declnet.plan.scope import Scope
 
@@ -54,6 +55,8 @@ class _Tracer:
         self._scopes: list[Scope] = []
         self._path: Path = ()
         """The wrapper that is traced."""
+        self._visits = self.graph.visits
+        """Where the next visit is noted."""
         self._count = 0
 
     def model(self, nodes: Sequence[Node], inputs: Mapping[str, Spec], targets: Mapping[str, Spec]) -> None:
@@ -112,14 +115,18 @@ class _Tracer:
     def hold(self, node: Node, place: Place) -> None:
         """An item that is called by its name, if at all."""
         self._require_item(node)
-        with self._rules.under(node, place.owner):
+        with self._visit(node, place), self._rules.under(node, place.owner):
             self._known[place.owner] = node, self._rules.stack
             if isinstance(node.component, Wrapper) and not node.component.takes:
                 self._trace(node.component, node.path, place, ())
 
     def parameter(self, module: Module, place: Place, *field: str | int) -> Value | None:
         """A value that is learned."""
-        return self._calls.call(module, (*self._path, *field), place, ())
+        path = (*self._path, *field)
+        with self._visit(Node(module, path), place) as visit:
+            value = self._calls.call(module, path, place, ())
+            self._note(visit, Output((value,)))
+        return value
 
     def _require_item(self, node: Node) -> None:
         for key in ("name", "inputs", "calls", "use"):
@@ -167,14 +174,17 @@ class _Tracer:
                     "a holder reads nothing: leave 'inputs' out, or say how it calls with 'forward'",
                     (*node.path, "inputs"),
                 )
-            return self._call(node, place, scope.read(node.inputs, takes, self.problem, (*node.path, "inputs")))
+            inputs = scope.read(node.inputs, takes, self.problem, (*node.path, "inputs"))
+            return self._call(node, place, inputs, reads=node.inputs)
         flow: Flow = ()
-        for name, refs in node.calls.items():
-            path = (*node.path, "calls", name)
-            inputs = scope.read(refs, _takes(node), self.problem, path)
-            output = self._call(node, Place(place.child(name).name, place.owner), inputs, path)
-            scope.add(name, output)
-            flow += output.flow or ()
+        with self._visit(node, place) as visit:
+            for name, refs in node.calls.items():
+                path = (*node.path, "calls", name)
+                inputs = scope.read(refs, _takes(node), self.problem, path)
+                output = self._call(node, Place(place.child(name).name, place.owner), inputs, path, reads=refs)
+                scope.add(name, output)
+                flow += output.flow or ()
+            self._note(visit, Output(flow))
         return Output(flow)
 
     def _use(self, node: Node, place: Place, scope: Scope) -> Output:
@@ -197,7 +207,7 @@ class _Tracer:
             return UNKNOWN
         inputs = scope.read(node.inputs, _takes(target), self.problem, (*node.path, "inputs"))
         with self._rules.instead(stack):
-            return self._call(target, Place(place.name, owner), inputs, path)
+            return self._call(target, Place(place.name, owner), inputs, path, reads=node.inputs)
 
     def _no_component(self, ref: str, scope: Scope) -> str:
         if ref in scope.inputs:
@@ -213,7 +223,25 @@ class _Tracer:
         start = f"{scope.owner}." if scope.owner else ""
         return [owner.removeprefix(start) for owner in self._known if owner.startswith(start)]
 
-    def _call(self, node: Node, place: Place, inputs: Flow, again: Path | None = None) -> Output:
+    @contextmanager
+    def _visit(self, node: Node, place: Place, reads: Refs = None) -> Iterator[Visit]:
+        """Note that a node was met; what is met within it is noted under it."""
+        visit, before = Visit(place.name, place.owner, node, reads), self._visits
+        before.append(visit)
+        self._visits = visit.visits
+        yield visit
+        self._visits = before
+
+    def _note(self, visit: Visit, output: Output) -> None:
+        """What a visit gave, where all of it is known."""
+        flow = [value.index for value in output.flow or () if value is not None]
+        visit.values = tuple(flow) if output.flow is not None and len(flow) == len(output.flow) else None
+        if isinstance(visit.node.component, Module) and visit.values and not visit.visits:
+            visit.call = self.graph.calls[-1]
+
+    def _call(
+        self, node: Node, place: Place, inputs: Flow, again: Path | None = None, reads: Refs = None
+    ) -> Output:
         """Call a node; `again` is where mistakes are reported if that is not the first call."""
         self._count += 1
         if self._count > CALLS:
@@ -221,9 +249,10 @@ class _Tracer:
         before = self._calls.again
         if again is not None and before is None and self._was_called(place.owner):
             self._calls.again = again
-        with self._rules.under(node, place.owner):
+        with self._visit(node, place, reads) as visit, self._rules.under(node, place.owner):
             self._known.setdefault(place.owner, (node, self._rules.stack))
             output = self._once(node, place, inputs) if node.repeat is None else self._repeat(node, place, inputs)
+            self._note(visit, output)
         self._calls.again = before
         return output
 

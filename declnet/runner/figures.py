@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
-from declnet.core.spec import Spec, numpy_dtype
+from declnet.core.optimizer import Optimizer
+from declnet.core.spec import DType, Spec
+from declnet.core.wrapper import join
 from declnet.plan.graph import Graph
-from declnet.plan.liveness import lay_out
-from declnet.plan.store import place
+from declnet.plan.liveness import Layout, lay_out
+from declnet.plan.store import elements, place
 from declnet.runner.experiment import Experiment
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFigures:
-    """One call of a component, for one batch."""
+    """One call of a component, for one batch. What calls share is counted where it is called first."""
 
     name: str
     type: str
@@ -22,22 +25,36 @@ class NodeFigures:
     parameters: int
     flops: int
     """Floating-point operations of the forward pass."""
+    learned: int
+    """Bytes for its parameters and buffers, through all of a run: themselves, their gradients, the optimizer's
+    state for them, and the best epoch's copy."""
+    activations: int
+    """Bytes of its own in the arena: its output, the gradient of that, and work space. An output that lies over
+    its input has none. Not all are in use at once, so the arena is smaller than their sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that training allocates, the data aside."""
+    """Bytes that a run with full batches allocates, the data aside.
+
+    Not in it: Python's own objects, the views and functions of each plan (some hundred kilobytes, and more where
+    large values are worked on in blocks), and what `orthogonal_` takes to factorise a parameter before training.
+    """
 
     parameters: int
+    """Parameters and buffers."""
     gradients: int
     optimizer: int
+    """Its state and its work space."""
     activations: int
     """The arena: values, gradients of values and work space of one training step, after liveness."""
+    best_epoch: int
+    """The copy of the best epoch's parameters and buffers."""
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.parameters + self.gradients + self.optimizer + self.activations
+        return self.parameters + self.gradients + self.optimizer + self.activations + self.best_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,8 @@ class Figures:
     """A network in figures."""
 
     nodes: list[NodeFigures]
+    data: dict[str, int]
+    """Bytes of the batch in the arena, by data field."""
     memory: Memory
 
     @property
@@ -57,34 +76,90 @@ class Figures:
         """Floating-point operations of the forward pass of one batch."""
         return sum(node.flops for node in self.nodes)
 
+    @property
+    def learned(self) -> int:
+        """Bytes for parameters and buffers of all nodes, the optimizer's work space aside."""
+        return sum(node.learned for node in self.nodes)
+
+    @property
+    def activations(self) -> int:
+        """Bytes of the arena that all nodes would take if none of it were shared."""
+        return sum(node.activations for node in self.nodes)
+
 
 def figures(experiment: Experiment) -> Figures:
     """Work everything out for the configured batch size, from shapes alone."""
     config = experiment.config
     graph = experiment.graph(config.loop.batch_size)
+    layout, evaluation = (lay_out(graph, training=mode, dtype=config.dtype) for mode in (True, False))
+    learned = _learned(experiment, graph)
+    blocks = _blocks(layout)
     nodes = []
     seen: set[str] = set()
     for call in graph.calls:
         own = {} if call.owner in seen else graph.parameters_of(call)
+        buffers = {} if call.owner in seen else call.component.buffers(*graph.inputs_of(call))
         seen.add(call.owner)
-        count = sum(math.prod(parameter.shape) for parameter in own.values())
         nodes.append(
-            NodeFigures(call.name, call.component.type, graph.specs[call.output], count, graph.flops(call))
+            NodeFigures(
+                name=call.name,
+                type=call.component.type,
+                output=graph.specs[call.output],
+                parameters=sum(math.prod(parameter.shape) for parameter in own.values()),
+                flops=graph.flops(call),
+                learned=sum(learned[join(call.owner, name)] for name in (*own, *buffers)),
+                activations=blocks[call.output],
+            )
         )
-    return Figures(nodes, _memory(experiment, graph))
+    arena = max(layout.nbytes, evaluation.nbytes)
+    data = {name: blocks[value] for name, value in graph.inputs.items()}
+    return Figures(nodes, data, _memory(experiment, graph, arena))
 
 
-def _memory(experiment: Experiment, graph: Graph) -> Memory:
-    config = experiment.config
-    dtype = config.dtype
-    width = numpy_dtype("float", dtype).itemsize
-    groups = config.optimizer.split(graph.trained())
+def _blocks(layout: Layout) -> Counter[int]:
+    """The bytes of the arena by the value that they are there for: that of the input, or of the call's output."""
+    found: Counter[int] = Counter()
+    for (kind, index, *_), nbytes in layout.blocks.items():
+        value = int(index) if kind in ("value", "grad") else layout.calls[int(index)].output
+        found[value] += nbytes
+    return found
+
+
+def _learned(experiment: Experiment, graph: Graph) -> dict[str, int]:
+    """The bytes of each parameter and buffer, with all that is kept for it."""
+    dtype = experiment.config.dtype
+    found = {name: 2 * nbytes for name, nbytes in _buffers(graph, dtype).items()}
+    tuned = {name: group for group, names in experiment.config.optimizer.split(graph.trained()) for name in names}
+    for name, parameter in graph.parameters.items():
+        size = elements(parameter, dtype)
+        own = Spec((size,)).nbytes(dtype)
+        found[name] = own + Spec(parameter.shape).nbytes(dtype)
+        if name in tuned:
+            found[name] += own + _state(tuned[name], size, dtype) - _state(tuned[name], 0, dtype)
+    return found
+
+
+def _buffers(graph: Graph, dtype: DType) -> dict[str, int]:
+    return {name: Spec(buffer.shape, buffer.kind).nbytes(dtype) for name, buffer in graph.buffers.items()}
+
+
+def _state(optimizer: Optimizer, size: int, dtype: DType) -> int:
+    """The bytes of the state of a group of `size` elements."""
+    return sum(Spec(item.shape, item.kind).nbytes(dtype) for item in optimizer.state(size).values())
+
+
+def _memory(experiment: Experiment, graph: Graph, activations: int) -> Memory:
+    dtype = experiment.config.dtype
+    groups = experiment.config.optimizer.split(graph.trained())
     places = place(graph.parameters, [names for _, names in groups], dtype)
-    buffers = sum(Spec(buffer.shape, buffer.kind).nbytes(dtype) for buffer in graph.buffers.values())
-    state = sum(
-        Spec(item.shape, item.kind).nbytes(dtype)
-        for (optimizer, _), piece in zip(groups, places.slices, strict=True)
-        for item in optimizer.state(piece.stop - piece.start).values()
+    sizes = [
+        (optimizer, piece.stop - piece.start) for (optimizer, _), piece in zip(groups, places.slices, strict=True)
+    ]
+    buffers = sum(_buffers(graph, dtype).values())
+    return Memory(
+        parameters=Spec((places.size,)).nbytes(dtype) + buffers,
+        gradients=Spec((places.trained,)).nbytes(dtype),
+        optimizer=sum(_state(o, size, dtype) + Spec((o.work(size),)).nbytes(dtype) for o, size in sizes),
+        activations=activations,
+        best_epoch=sum(Spec(p.shape).nbytes(dtype) for p in graph.parameters.values()) + buffers,
     )
-    activations = max(lay_out(graph, training=training, dtype=dtype).nbytes for training in (True, False))
-    return Memory(places.size * width + buffers, places.trained * width, state, activations)

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from declnet.core.spec import Array
 from declnet.runner import checkpoint
 from declnet.runner.directory import RunDirectory
@@ -39,7 +41,10 @@ class Keeper:
         """Copy the state where the loss is the lowest so far; whether it is."""
         better = loss < self.best.loss
         if better:
-            self.best = Best(loss, epoch, {name: array.copy() for name, array in state.items()}, saved=False)
+            kept = self.best.state or {name: np.empty_like(array) for name, array in state.items()}
+            for name, array in state.items():
+                np.copyto(kept[name], array)
+            self.best = Best(loss, epoch, kept, saved=False)
         return better
 
     def due(self, epoch: int) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 import declnet
 from declnet.config.dump import dump
 from declnet.config.plain import plain
+from declnet.core.numerics import blocks
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
@@ -116,7 +117,7 @@ class _Run:
             if not math.isfinite(value):
                 raise self._diverged(f"epoch {record['epoch']}: {name} is {value}")
         for name, array in self.store.state_dict().items():
-            if not np.isfinite(array).all():
+            if not all(np.isfinite(block).all() for (block,) in blocks(array)):
                 raise self._diverged(f"epoch {record['epoch']}: {name} holds what is not a finite number")
 
     def _diverged(self, message: str) -> NonFiniteError:

@@ -20,6 +20,7 @@ HELP = {
     "--version": f"declnet {declnet.__version__}\n",
     "train --help": "  Train the network a config describes, and write a run directory.\n",
     "validate -h": "  Check configs without running them; print shapes, parameters, FLOPs and\n  memory.\n",
+    "inspect --help": "  Show the network a config describes: its nodes as they nest, with shapes,\n  parameters,",
     "list-components --help": "  List what a config can name, or explain one of them.\n",
     "schema --help": "  Print the JSON Schema of configs, by which editors complete and check.\n",
 }
@@ -29,6 +30,8 @@ WRONG = {
     "train c.yaml --nope": "No such option: --nope",
     "train c.yaml --run-dir": "Option '--run-dir' requires an argument",
     "validate": "Missing argument 'CONFIG...'",
+    "inspect": "Missing argument 'CONFIG'",
+    "inspect c.yaml --format pdf": "'pdf' is not one of 'text', 'json', 'mermaid', 'dot'",
     "list-components Linear ReLU": "Got unexpected extra argument",
 }
 
@@ -51,7 +54,7 @@ def test_help_says_what_it_is_for(results: dict[str, Result], text: str) -> None
 def test_help_names_every_option(results: dict[str, Result]) -> None:
     for word in ("CONFIG", "KEY=VALUE", "--run-dir", "--json", "--quiet", "-q", "optimizer.lr=0.01"):
         assert word in results["train --help"].stdout
-    for word in ("train", "validate", "list-components", "schema", "--version"):
+    for word in ("train", "validate", "inspect", "list-components", "schema", "--version"):
         assert word in results["--help"].stdout
 
 

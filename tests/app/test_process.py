@@ -116,11 +116,13 @@ def test_stdout_that_takes_nothing(
     assert (result.rc, result.stderr) == (rc, stderr)
 
 
-def on_a_terminal(command: Command, *args: str, stop: int | None = None, **env: str) -> tuple[int, str]:
-    """Run on a pseudo-terminal of 100 columns; with `stop`, send that signal once a bar moves."""
+def on_a_terminal(
+    command: Command, *args: str, stop: int | None = None, columns: int = 100, **env: str
+) -> tuple[int, str]:
+    """Run on a pseudo-terminal; with `stop`, send that signal once a bar moves."""
     fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
+    termios.tcsetwinsize(theirs, (24, columns))
     environment = {key: value for key, value in command.env.items() if key != "COLUMNS"} | {"TERM": "xterm"} | env
     process = subprocess.Popen(
         command.arguments(*args), cwd=command.cwd, env=environment, stdin=theirs, stdout=theirs, stderr=theirs
@@ -179,6 +181,43 @@ def test_an_interrupted_bar_leaves_the_terminal_in_order(command: Command) -> No
     assert output.count(HIDE) == output.count(SHOW) == 1
     assert output.rindex(SHOW) < output.index("error: stopped by a signal at epoch")
     assert output.endswith("holds what was learned\r\n")
+
+
+def plain(output: str) -> list[str]:
+    """The lines without codes, and without the spaces that end them."""
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", output).splitlines()]
+
+
+def test_a_tree_on_a_narrow_terminal(command: Command) -> None:
+    rc, output = on_a_terminal(command, "inspect", "c.yaml", columns=50)
+    assert rc == 0
+    lines = plain(output)
+    assert max(map(len, lines)) <= 50
+    at = lines.index("├── 0: Linear(in_features: 64, out_features: 256)")
+    assert lines[at + 1 : at + 4] == [
+        "│   -> (32, 256)",
+        "│   16,640 parameters, 1,056,768 FLOPs, 325.0 KiB",
+        "│   learned, 32.0 KiB activations",
+    ]
+
+
+def test_a_tree_without_colours(command: Command) -> None:
+    rc, output = on_a_terminal(command, "inspect", "c.yaml", NO_COLOR="1")
+    assert rc == 0
+    codes = {code for codes in re.findall(r"\x1b\[([0-9;]*)m", output) for code in codes.split(";")}
+    assert codes == {"0", "1", "2"}  # bold and dim are no colours
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(100, True), (60, False)])
+def test_a_table_never_breaks_a_number(command: Command, columns: int, rows: bool) -> None:
+    """Where there is no room for the columns, each row is a paragraph."""
+    rc, output = on_a_terminal(command, "validate", "c.yaml", columns=columns)
+    assert rc == 0
+    lines = plain(output)
+    assert max(map(len, lines)) <= columns
+    for number in ("16,640", "1,056,768", "325.0", "19,210", "1,238,912"):
+        assert any(re.search(rf"(?<![\d,]){number}(?!\d|,\d)", line) for line in lines), number
+    assert any(re.match(r"0 +Linear +\(32, 256\) +16,640 ", line) for line in lines) is rows
 
 
 class BoomError(Exception):

@@ -15,20 +15,23 @@ if TYPE_CHECKING:
 
 FIGURES = """\
 digits_mlp.yaml: valid. One batch of 32 rows, float32
-node   type              output     parameters      FLOPs
-0      Linear            (32, 256)      16,640  1,056,768
-1      ReLU              (32, 256)           0      8,192
-2      Dropout           (32, 256)           0      8,192
-3      Linear            (32, 10)        2,570    164,160
-loss   CrossEntropyLoss  ()                  0      1,600
-total                                   19,210  1,238,912
+node   type              output     parameters      FLOPs    learned  activations
+0      Linear            (32, 256)      16,640  1,056,768  325.0 KiB     32.0 KiB
+1      ReLU              (32, 256)           0      8,192        0 B     32.0 KiB
+2      Dropout           (32, 256)           0      8,192        0 B     96.0 KiB
+3      Linear            (32, 10)        2,570    164,160   50.3 KiB      2.5 KiB
+loss   CrossEntropyLoss  ()                  0      1,600        0 B      2.3 KiB
+total                                   19,210  1,238,912  375.3 KiB    164.8 KiB
 Memory, data aside
 what for          size
 parameters    75.1 KiB
 gradients     75.1 KiB
-optimizer    150.1 KiB
+optimizer    214.1 KiB
 activations  137.6 KiB
-total        437.8 KiB
+best epoch    75.0 KiB
+total        576.9 KiB
+Learned: parameters, gradients, optimizer state and the best epoch's copy. \
+Activations share memory: 137.6 KiB hold the nodes' 164.8 KiB and the batch's 8.2 KiB.
 """
 SIX = """\
 name: six
@@ -139,11 +142,11 @@ def test_several_files_as_json(results: dict[str, Result]) -> None:
 def test_json(results: dict[str, Result]) -> None:
     result = results["json"]
     nodes = [
-        ("0", "Linear", [32, 256], 16640, 1056768),
-        ("1", "ReLU", [32, 256], 0, 8192),
-        ("2", "Dropout", [32, 256], 0, 8192),
-        ("3", "Linear", [32, 10], 2570, 164160),
-        ("loss", "CrossEntropyLoss", [], 0, 1600),
+        ("0", "Linear", [32, 256], 16640, 1056768, 5 * 4 * 16640, 32768),
+        ("1", "ReLU", [32, 256], 0, 8192, 0, 32768),
+        ("2", "Dropout", [32, 256], 0, 8192, 0, 98304),
+        ("3", "Linear", [32, 10], 2570, 164160, 4 * 4 * 2576 + 4 * 2570, 2560),
+        ("loss", "CrossEntropyLoss", [], 0, 1600, 0, 2368),
     ]
     assert json.loads(result.stdout) == [
         {
@@ -160,17 +163,21 @@ def test_json(results: dict[str, Result]) -> None:
                     "output": {"shape": shape, "kind": "float"},
                     "parameters": parameters,
                     "flops": flops,
+                    "learned": learned,
+                    "activations": activations,
                 }
-                for node, kind, shape, parameters, flops in nodes
+                for node, kind, shape, parameters, flops, learned, activations in nodes
             ],
             "parameters": 19210,
             "flops": 1238912,
+            "batch": {"x": 4 * 32 * 64, "y": 8 * 32},
             "memory": {
                 "parameters": 4 * 19216,  # each parameter starts at a multiple of 64 bytes
                 "gradients": 4 * 19216,
-                "optimizer": 8 * 19216,
+                "optimizer": 8 * 19216 + 4 * 16384,  # and a block to work in
                 "activations": 140864,
-                "total": 448320,
+                "best_epoch": 4 * 19210,
+                "total": 590696,
             },
         }
     ]
