@@ -130,5 +130,6 @@ class _Dot(_Picture):
         return f"{source} -> {target} [label={self._quoted([label])}];"
 
     def _quoted(self, lines: Sequence[str]) -> str:
-        text = r"\n".join(line.replace("\\", r"\\").replace('"', r"\"") for line in lines)
+        escaped = (line.replace("&", "&amp;").replace("\\", r"\\").replace('"', r"\"") for line in lines)
+        text = r"\n".join(escaped)
         return f'"{text}"'

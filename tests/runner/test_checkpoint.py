@@ -6,6 +6,7 @@ import errno
 import gc
 import io
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,25 @@ def outcome(path: Path) -> Exception | None:
     return None
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.arange(6, dtype=np.float64).reshape(2, 3).T,
+        np.array(7),
+        np.zeros((0, 4), np.float32),
+        np.array([True, False]),
+    ],
+    ids=["C order", "Fortran order", "no dimensions", "nothing", "booleans"],
+)
+def test_a_member_is_what_numpy_would_write(tmp_path: Path, array: np.ndarray[Any, Any]) -> None:
+    save(tmp_path / "c.npz", {"x": array}, {})
+    expected = io.BytesIO()
+    np.save(expected, np.asarray(array, order="C"))
+    with zipfile.ZipFile(tmp_path / "c.npz") as archive:
+        assert archive.read("x.npy") == expected.getvalue()
+
+
 def test_damage_anywhere_is_refused_or_harmless(tmp_path: Path) -> None:
     path = tmp_path / "c.npz"
     save(path, {"model/0.weight": np.ones((3, 2), np.float32)}, {"epoch": 1})
@@ -171,7 +191,7 @@ def test_a_full_disk_leaves_the_old_checkpoint(good: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     where: Any = {"fsync": os, "write": np.lib.format, "replace": Path}[call]
-    monkeypatch.setattr(where, {"write": "write_array"}.get(call, call), full)
+    monkeypatch.setattr(where, {"write": "write_array_header_1_0"}.get(call, call), full)
     with pytest.raises(MachineError) as caught:
         save(good, {"other": np.ones(3)}, {})
     assert str(caught.value) == f"error: cannot write {good}: No space left on device"

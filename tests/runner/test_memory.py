@@ -1,8 +1,8 @@
 """The memory that is foretold from shapes alone against what a whole run allocates, as tracemalloc counts it.
 
 On top of the arrays come Python's objects: the views and functions of each plan. An MLP has some hundred kilobytes
-of them, whatever its width; where large values are cut into blocks, and convolutions into parts, each has its own. So
-the networks here take ten megabytes and more, and their last batches are small.
+of them, whatever its width; where large values are cut into blocks, and convolutions into parts, each has its own.
+So the networks here take ten megabytes and more, and their last batches are small.
 """
 
 from __future__ import annotations
