@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from declnet.config.document import scalar
 from declnet.config.expected import choices, got, in_words, members, type_at
-from declnet.config.schema import Config, Data, DataField, Loop, Matching, Split, TermWiring, Tuning, Use, Wiring
+from declnet.config.schema import Config, Data, Loop, Split
 from declnet.core.component import Component, Settings
 from declnet.core.registry import REGISTRIES, Registry, optimizers
 from declnet.core.suggest import any_of, nearest
@@ -19,17 +19,6 @@ from declnet.errors import Path, PluginError
 
 SECTIONS: dict[str, type[Settings]] = {"": Config, "data": Data, "data.split": Split, "loop": Loop}
 """Where a key can belong, beside the components."""
-
-TITLES: dict[type[BaseModel], str] = {
-    Config: "the config",
-    DataField: "a data field",
-    Wiring: "a node",
-    Use: "another use of a component",
-    TermWiring: "a term of the loss",
-    Tuning: "the optimizer",
-    Matching: "a group",
-}
-"""What messages call a mapping that is no component."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +110,7 @@ def _spelling(kind: Any, value: Any) -> str:
 def _title(cls: type[BaseModel]) -> str:
     """What a message calls a model."""
     if issubclass(cls, Settings):
-        return TITLES.get(cls, cls.__name__.lower())
+        return cls.called or cls.__name__.lower()
     return str(cls.model_fields["type"].default)
 
 

@@ -74,6 +74,8 @@ Patterns = Annotated[str, "names, with * and ?"]
 class Wiring(Settings):
     """The keys of a node that are not its component's."""
 
+    called = "a node"
+
     name: Identifier | None = Field(None, description="what its output and its parameters are called")
     inputs: Inputs | None = Field(None, description="the values it reads; left out: the one before it")
     calls: dict[str, Inputs] | None = Field(
@@ -91,6 +93,8 @@ class Wiring(Settings):
 class Use(Settings):
     """A node that calls an earlier component again, with the same weights."""
 
+    called = "another use of a component"
+
     use: str = Field(description="the component's name; dotted for one inside another")
     name: Identifier | None = Field(None, description="what its output is called")
     inputs: Inputs | None = Field(None, description="the values it reads; left out: the one before it")
@@ -98,6 +102,8 @@ class Use(Settings):
 
 class TermWiring(Settings):
     """The keys of a term of the loss that are not the loss's own."""
+
+    called = "a term of the loss"
 
     inputs: Inputs | None = Field(
         None, description="the values it reads; left out: the model's output and the first target"
@@ -108,6 +114,8 @@ class TermWiring(Settings):
 class Tuning(Settings):
     """The keys of the optimizer that are not its own."""
 
+    called = "the optimizer"
+
     groups: tuple[Any, ...] = Field(
         (), description="settings of their own for parameters whose names match: {match: pattern, ...}"
     )
@@ -116,6 +124,8 @@ class Tuning(Settings):
 class Matching(Settings):
     """The key of a group that is not the optimizer's."""
 
+    called = "a group"
+
     match: Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="a pattern of parameters' names, such as '*.bias', or a list of them"
     )
@@ -123,6 +133,8 @@ class Matching(Settings):
 
 class DataField(Settings):
     """What one data field is made of: a column gives one value a row, a list of columns a vector."""
+
+    called = "a data field"
 
     columns: str | tuple[str, ...] = Field(description="a column of the source, or a list of columns")
     dtype: Literal["float", "int64"] | None = Field(
@@ -222,6 +234,8 @@ class Loop(Settings):
 
 class Config(Settings):
     """A whole config."""
+
+    called = "the config"
 
     name: Name = Field(description="names the run's directory; left out: the file's name")
     seed: NonNegativeInt = Field(0, description="everything random follows from it")

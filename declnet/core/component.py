@@ -24,6 +24,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
+    called: ClassVar[str] = ""
+    """What messages call it, where that is not the name of its class."""
+
     @classmethod
     def spell_out(cls, raw: Any) -> Any:
         """The long form of a shorthand; what is none comes back as it is."""

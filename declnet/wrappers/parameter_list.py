@@ -19,6 +19,8 @@ from declnet.core.wrapper import Flow, Output, Place, Tracer, Wrapper
 class Learnable(Settings):
     """A learnable array: its shape, and how it gets its first values."""
 
+    called = "a parameter"
+
     shape: tuple[NonNegativeInt, ...] = Field(description="its sizes; [] for a single number")
     init: Initialization = Field(description="its first values, by one of PyTorch's nn.init functions")
 
