@@ -64,11 +64,12 @@ def json_schema(*, plugins: bool = True) -> Schema:
     for registry in REGISTRIES:
         known = registry.load() if plugins else {name: registry[name] for name in registry.files}
         writer.role(registry, known)
+    sections = writer.properties(Config)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "declnet config",
         "description": "One file declares data, model, loss, optimizer and loop.",
-        **closed(writer.properties(Config) | _BEFORE),
+        **closed(_BEFORE | {key: takes for key, takes in sections.items() if key not in _BEFORE}),
         "if": _has("extends"),
         "else": _needs(Config),
         "$defs": {
