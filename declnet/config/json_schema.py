@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import WithJsonSchema
+from pydantic.fields import FieldInfo
 
 from declnet.config.docstrings import arguments, summary
 from declnet.config.expected import a, members
@@ -64,11 +65,12 @@ def json_schema(*, plugins: bool = True) -> Schema:
     for registry in REGISTRIES:
         known = registry.load() if plugins else {name: registry[name] for name in registry.files}
         writer.role(registry, known)
+    sections = writer.properties(Config)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "declnet config",
         "description": "One file declares data, model, loss, optimizer and loop.",
-        **closed(writer.properties(Config) | _BEFORE),
+        **closed(_BEFORE | {key: takes for key, takes in sections.items() if key not in _BEFORE}),
         "if": _has("extends"),
         "else": _needs(Config),
         "$defs": {
@@ -121,7 +123,7 @@ class _Writer:
 
     def groups(self, name: str, cls: type[Optimizer]) -> dict[str, Schema]:
         """Settings of this optimizer for some parameters. One that calls the closure itself takes none."""
-        own = {key: ref(f"optimizers.{name}/properties/{key}") for key in cls.model_fields if key != "type"}
+        own = {key: ref(f"optimizers.{name}/properties/{key}") for key in _fields(cls)}
         group = closed(self.keys(Matching) | own) | _needs(Matching)
         several = {"maxItems": 0} if cls.calls_closure else {"items": {"anyOf": [group, ref("reference")]}}
         takes = {"anyOf": [{"type": "array"} | several, ref("reference")]}
@@ -144,8 +146,7 @@ class _Writer:
         """What each key takes; the texts say what it means where the field itself does not."""
         return {
             key: self.value(field.annotation, field.metadata) | said(field, (texts or {}).get(key))
-            for key, field in cls.model_fields.items()
-            if key != "type"
+            for key, field in _fields(cls).items()
         }
 
     def value(self, annotation: Any, metadata: Sequence[Any] = ()) -> Schema:
@@ -182,21 +183,21 @@ class _Writer:
 
     def one(self, kind: Any) -> Schema:
         """The schema of a type that is neither a union nor constrained; of one unknown here, of anything."""
-        arguments = get_args(kind)
+        parts = get_args(kind)
         if kind in TYPES:
             return {"type": TYPES[kind]}
         if get_origin(kind) is Literal:
-            return {"enum": [*arguments]}
-        if get_origin(kind) is tuple and arguments[-1] is Ellipsis:
-            return {"type": "array", "items": self.item(arguments[0])}
-        if get_origin(kind) is tuple:
-            items = [*map(self.item, arguments)]
+            return {"enum": [*parts]}
+        if get_origin(kind) is tuple and parts[-1:] == (...,):
+            return {"type": "array", "items": self.item(parts[0])}
+        if get_origin(kind) is tuple and parts:
+            items = [*map(self.item, parts)]
             # Validators of before 2020 know only the form for items that are all alike.
             each = {"items": items[0]} if all(item == items[0] for item in items) else {"prefixItems": items}
             return {"type": "array", **each, "minItems": len(items), "maxItems": len(items)}
         if get_origin(kind) is dict:
-            names = {"propertyNames": ref("name")} if arguments[0] is str else {}  # patterns of names are free
-            return {"type": "object", **names, "additionalProperties": self.value(arguments[1])}
+            names = {"propertyNames": ref("name")} if parts[0] is str else {}  # patterns of names are free
+            return {"type": "object", **names, "additionalProperties": self.value(parts[1])}
         if isinstance(kind, type) and issubclass(kind, Settings):
             return self.settings(kind)
         return {}
@@ -208,7 +209,7 @@ class _Writer:
 
 
 def _has(key: str) -> Schema:
-    """A mapping with this key: without its type, a text would be one too, for it can hold no key."""
+    """A mapping with this key. `required` alone would hold for a text, too: it says nothing but of mappings."""
     return {"type": "object", "required": [key]}
 
 
@@ -222,10 +223,15 @@ def _names(known: dict[str, type[Component]]) -> Schema:
     return {"enum": [*known], "enumDescriptions": [summary(cls) for cls in known.values()]}
 
 
+def _fields(cls: type[Settings | Component]) -> dict[str, FieldInfo]:
+    """The keys of a mapping, but for the type of a component, which is how it was chosen."""
+    return {k: field for k, field in cls.model_fields.items() if k != "type" or not issubclass(cls, Component)}
+
+
 def _required(cls: type[Settings | Component]) -> list[str]:
-    # A config that has no name is called like its file.
-    left_out = "name" if cls is Config else "type"
-    return [key for key, field in cls.model_fields.items() if field.is_required() and key != left_out]
+    """The keys without a default. A config that has no name is called like its file."""
+    required = [key for key, field in _fields(cls).items() if field.is_required()]
+    return [key for key in required if (cls, key) != (Config, "name")]
 
 
 def _needs(cls: type[Settings | Component]) -> Schema:

@@ -28,6 +28,7 @@ from declnet.core.component import Module, Settings
 class Split(Settings):
     """Has a namesake in declnet's own."""
 
+    type: str
     at: float
     name: Literal["left", "right"] | None = None
 
@@ -40,6 +41,7 @@ class Twist(Module):
     limit: float = Field(math.inf, allow_inf_nan=True, description="its own words")
     bends: tuple[Split, ...] = ()
     any: Sequence[int] = ()
+    nothing: tuple[()] = ()
 
     def infer(self, input):
         return input
@@ -82,7 +84,7 @@ def test_a_plugin_is_completed_and_checked_like_any_component(with_plugin: dict[
     assert right("Twist")
     for key, value in [("pair", [2, "y"]), ("scale", -1), ("scale", 0.5), ("any", [1]), ("name", "t")]:
         assert right({"type": "Twist", key: value}), (key, value)
-    assert right({"type": "Twist", "bends": [{"at": 1, "name": "left"}, {"at": 0.5}]})
+    assert right({"type": "Twist", "bends": [{"type": "a", "at": 1, "name": "left"}, {"type": "b", "at": 0.5}]})
     for key, value in [
         ("pair", ["y", 2]),
         ("pair", [1]),
@@ -92,5 +94,5 @@ def test_a_plugin_is_completed_and_checked_like_any_component(with_plugin: dict[
         ("p", 1),
     ]:
         assert not right({"type": "Twist", key: value}), (key, value)
-    assert not right({"type": "Twist", "bends": [{"name": "left"}]})
-    assert not right({"type": "Twist", "bends": [{"at": 1, "name": "up"}]})
+    assert not right({"type": "Twist", "bends": [{"type": "a", "name": "left"}]})
+    assert not right({"type": "Twist", "bends": [{"type": "a", "at": 1, "name": "up"}]})
