@@ -53,10 +53,10 @@ _REFERENCE: Final[Schema] = {
     "description": "the value at another path of the file, such as ${vars.hidden}",
 }
 _BEFORE: Final[Schema] = {
-    "extends": {"type": "string", "description": "another config, relative to this file, that this one changes"},
-    "vars": {"type": ["object", "null"], "description": "values by name, read elsewhere as ${vars.NAME}"},
+    "extends": {"type": "string", "description": Config.model_fields["extends"].description},
+    "vars": {"type": ["object", "null"], "description": Config.model_fields["vars"].description},
 }
-"""Keys that are carried out before a file is read as a config, so that no class says what they take."""
+"""Keys that are carried out before a file is read as a config: what those take that carry them out."""
 
 
 def json_schema(*, plugins: bool = True) -> Schema:

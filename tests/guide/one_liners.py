@@ -121,7 +121,7 @@ def walk(pair: Pair) -> None:
         at.grad = torch.from_numpy(slope)
         return loss
 
-    for point in minimize(optimizer, valley, start, STEPS):
+    for point in minimize(optimizer, valley, start, STEPS).params:
         theirs.step(closure)
         close("the parameters", point, at, TOLERANCE)
 

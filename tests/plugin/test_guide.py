@@ -9,7 +9,7 @@ import pytest
 
 from declnet import testing
 from declnet.core.registry import REGISTRIES
-from plugin.guide import ROOT, blocks
+from plugin.page import ROOT, blocks
 
 HERE = Path(__file__).parent
 SHOWN = ("pyproject.toml", "declnet_example/mish.py", "declnet_example/rprop.py", "test_components.py")

@@ -15,7 +15,7 @@ import pytest
 from declnet_example.mish import Mish
 from declnet_example.rprop import Rprop
 
-from plugin.guide import blocks
+from plugin.page import blocks
 
 if TYPE_CHECKING:
     from conftest import Command

@@ -116,13 +116,13 @@ REFUSED = [
     *(
         Refused(
             *(name, {"a": 2, "b": 1.5}, (3,)),
-            "p.init: a is the lower bound, so it must be at most b; got a: 2 and b: 1.5",
+            "p.init.a: a is the lower bound, so it must be at most b; got a: 2 and b: 1.5",
         )
         for name in ("uniform_", "trunc_normal_")
     ),
     Refused(
         *("uniform_", {"a": -1.7e308, "b": 1.7e308}, (3,)),
-        "p.init: a and b are too far apart to draw between them; got a: -1.7e+308 and b: 1.7e+308",
+        "p.init.a: a and b are too far apart to draw between them; got a: -1.7e+308 and b: 1.7e+308",
     ),
     Refused("trunc_normal_", {"std": 0}, (3,), "p.init.std: must be greater than 0, got 0"),
     Refused("trunc_normal_", {"std": -1}, (3,), "p.init.std: must be greater than 0, got -1", False),
