@@ -35,7 +35,7 @@ class NodeFigures:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes that a run with full batches allocates, the data aside.
+    """Bytes of the arrays that a run with full batches allocates, the data aside.
 
     Not in it: Python's own objects, the views and functions of each plan (some hundred kilobytes, and more where
     large values are worked on in blocks), and what `orthogonal_` takes to factorise a parameter before training.

@@ -1,8 +1,9 @@
 """The memory that is foretold from shapes alone against what a whole run allocates, as tracemalloc counts it.
 
-On top of the arrays come Python's objects: the views and functions of each plan. An MLP has some hundred kilobytes
-of them, whatever its width; where large values are cut into blocks, and convolutions into parts, each has its own.
-So the networks here take ten megabytes and more, and their last batches are small.
+It is that of arrays. On top come Python's objects: the views and functions of each plan. An MLP has some hundred
+kilobytes of them, whatever its width; where large values are cut into blocks, and convolutions into parts, each has
+its own. So where all is counted that a run allocates, the networks here take ten megabytes and more, and their last
+batches are small; of the examples, which are small, the arrays are counted.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from declnet.core.numerics import zeros
 from declnet.core.optimizer import Group
 from declnet.core.registry import optimizers
 from declnet.core.spec import Spec, numpy_dtype
+from declnet.runner.events import EpochEnded
 from declnet.runner.experiment import load
 from declnet.runner.figures import figures
 from declnet.runner.rows import Rows
 from declnet.runner.train import train
 
 SHARE = 0.05
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+ARRAYS = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
 
 MLP = """\
 model:
@@ -128,6 +133,24 @@ def test_a_run_allocates_what_was_foretold(folder: Path, case: str) -> None:
     foretold = figures(experiment).memory.total
     assert foretold > 8e6
     assert peak - data == pytest.approx(foretold, rel=SHARE)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_arrays_of_an_example(folder: Path, path: Path) -> None:
+    """Of any size, but for a block of constants that all runs of a process share."""
+    experiment = load(path, ["loop.epochs=1"])
+    rows = Rows(experiment)
+    data = sum(array.nbytes for array in (*rows._arrays.values(), *rows.splits.values()))
+    tracemalloc.start()
+    try:
+        for event in train(experiment, Path("r")):
+            if isinstance(event, EpochEnded):
+                traces = tracemalloc.take_snapshot().filter_traces([ARRAYS]).traces
+        taken = sum(trace.size for trace in traces) - data
+    finally:
+        tracemalloc.stop()
+    foretold = figures(experiment).memory.total
+    assert abs(taken - foretold) < SHARE * foretold + zeros(np.dtype("float32")).nbytes
 
 
 @pytest.mark.parametrize("size", [64, 100_000])
