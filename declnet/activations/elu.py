@@ -21,7 +21,7 @@ class ELU(Elementwise):
     The gradient at 0 is alpha.
 
     Shape:
-        input: (*), any shape. output: the same, above -alpha.
+        input: (*), any shape. output: the same, from -alpha on for a positive alpha.
 
     Parameters:
         alpha: the size of what large negative inputs come to.

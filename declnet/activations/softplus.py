@@ -21,7 +21,7 @@ class Softplus(Elementwise):
     The logarithm is taken of 1 + exp(-|beta * input|), so nothing overflows, however high the threshold.
 
     Shape:
-        input: (*), any shape. output: the same, positive for a positive beta.
+        input: (*), any shape. output: the same, not negative for a positive beta and threshold.
 
     Parameters:
         beta: how sharp the bend is.

@@ -17,7 +17,7 @@ LEARNED = "Learned: parameters, gradients, optimizer state and the best epoch's 
 
 def validate(arguments: Sequence[str], *, strict: bool, form: str) -> int:
     """Check each file; the exit code of the first one that is wrong, 0 where none is."""
-    overrides = [argument for argument in arguments if "=" in argument and not Path(argument).exists()]
+    overrides = [argument for argument in arguments if "=" in argument and not _is_there(argument)]
     paths = [Path(argument) for argument in arguments if argument not in overrides]
     if not paths:
         raise ConfigError("no file is named; KEY=VALUE settings change what is in one")
@@ -65,12 +65,27 @@ def _point(place: Mark | Origin | None) -> dict[str, object] | None:
 def _command(item: Diagnostic) -> str:
     """A diagnostic as GitHub's workflow command, which shows it at the line of a pull request.
 
+    What could end it, or begin another one, is escaped: the text is the file's.
+
     Reference: https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
     """
     mark, place = item.mark, ""
     if mark is not None and not mark.file.startswith("<"):  # the command line is no file
-        place = f" file={mark.file},line={mark.line},col={mark.column}"
-    return f"::{item.severity}{place}::{item.text.replace('%', '%25')}"
+        file = _escaped(mark.file).replace(":", "%3A").replace(",", "%2C")
+        place = f" file={file},line={mark.line},col={mark.column}"
+    return f"::{item.severity}{place}::{_escaped(item.text)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _is_there(path: str) -> bool:
+    """Whether a file of this name exists; a setting may be longer than any name."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
 
 
 def _show(path: Path, experiment: Experiment, found: Figures) -> None:

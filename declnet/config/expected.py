@@ -121,9 +121,8 @@ def _plural(noun: str) -> str:
 def limits(metadata: Sequence[Any]) -> str:
     """The range of a number: `, at least 0, at most 1`."""
     words = {"ge": "at least", "gt": "greater than", "le": "at most", "lt": "less than"}
-    return "".join(
-        f", {words[key]} {getattr(item, key):g}" for item in metadata for key in words if hasattr(item, key)
-    )
+    flat = [one for item in metadata for one in getattr(item, "metadata", (item,))]  # a Field holds its own
+    return "".join(f", {words[key]} {getattr(item, key):g}" for item in flat for key in words if hasattr(item, key))
 
 
 def a(noun: str) -> str:

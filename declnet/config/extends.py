@@ -33,6 +33,8 @@ def _load(path: FilePath | str, before: tuple[FilePath, ...]) -> Document:
 
     if not isinstance(named, str):
         raise refusal(f"expected the path of another config, got {kind(named)}")
+    if "${" in named:
+        raise refusal("what a file extends is read before references are replaced; write the path itself")
     files = (*before, FilePath(path))
     base = files[-1].parent / named
     if any(_same(base, file) for file in files):
@@ -49,7 +51,10 @@ def _load(path: FilePath | str, before: tuple[FilePath, ...]) -> Document:
 
 
 def _same(one: FilePath, other: FilePath) -> bool:
-    return one.resolve() == other.resolve()
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # what cannot be read is refused when it is read
+        return False
 
 
 class _Merge:

@@ -15,10 +15,15 @@ from declnet.config.schema import Config, Data, Loop, Split
 from declnet.core.component import Component, Settings
 from declnet.core.registry import REGISTRIES, Registry, optimizers
 from declnet.core.suggest import any_of, nearest
+from declnet.core.wrapper import Wrapper
 from declnet.errors import Path, PluginError
 
 SECTIONS: dict[str, type[Settings]] = {"": Config, "data": Data, "data.split": Split, "loop": Loop}
 """Where a key can belong, beside the components."""
+
+
+CHILDREN = ("layers", "modules", "values", "parameters")
+"""What the wrappers call what they hold: each its own way, as PyTorch does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,8 @@ def _message(cls: type[BaseModel], detail: ErrorDetails, path: Path, value: Any)
 def _spelling(kind: Any, value: Any) -> str:
     """How to write what was probably meant: a number that is quoted, YAML 1.1's yes and no."""
     words = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+    if str in members(kind) and isinstance(value, int | float):
+        return f'; put it in quotes: "{got(value)}"'
     if not isinstance(value, str):
         return ""
     if bool in members(kind) and (word := words.get(value.lower())):
@@ -133,6 +140,8 @@ def unknown_key(
     names = [*cls.model_fields, *also]
     # One that is not there yet is more likely; of those that are, only the same word could be meant.
     meant = nearest(key, [name for name in names if name not in given])
+    if meant is None and issubclass(cls, Wrapper) and key in CHILDREN and cls.children not in given:
+        meant = cls.children
     if meant is not None:
         return f"unknown key {key!r}; did you mean {meant!r}?", meant
     places = [f"{section}.{key}".strip(".") for section, model in SECTIONS.items() if key in model.model_fields]
@@ -148,7 +157,8 @@ def unknown_key(
         return f"{title} has no {key!r}: that is an argument of {any_of(owners, 'and')}", None
     known = [name for name in cls.model_fields if name != "type"]
     takes = f"it takes {any_of(known, 'and')}" if known else "it takes no arguments"
-    return f"unknown key {key!r}; {takes}", None
+    beside = f"; beside them stand {any_of(also, 'and')}" if also and issubclass(cls, Component) else ""
+    return f"unknown key {key!r}; {takes}{beside}", None
 
 
 def _arguments(registry: Registry[Any], raw: Any) -> set[str]:

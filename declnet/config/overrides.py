@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from declnet.config import keypath
 from declnet.config.document import COMPONENTS, Document, Source, Value, clip, kind
-from declnet.config.yaml import DEPTH, MISTAKES, parse, printable
+from declnet.config.yaml import DEPTH, parse, printable
 from declnet.errors import ConfigError, Diagnostic, Mark, Path
 
 COMMAND_LINE = "<command line>"
@@ -20,8 +20,8 @@ def apply(document: Document, overrides: Sequence[str]) -> Document:
     """A new document, with `key.path=value` settings applied in order.
 
     In a path, a number indexes a list, and a name is the item of a list that has this `name`. What does not
-    exist is created; a bare component in a list becomes `{type: ...}` where the path goes inside it. Raises
-    `ConfigError` with all that is wrong.
+    exist is created; a bare component in a list becomes `{type: ...}` where the path goes inside it. A setting that
+    cannot be made is left out, and noted in the document's `problems`.
     """
     mistakes: list[Diagnostic] = []
     for number, argument in enumerate(overrides, 1):
@@ -29,9 +29,7 @@ def apply(document: Document, overrides: Sequence[str]) -> Document:
             document = _Setting(document, printable(Source(argument, COMMAND_LINE, number))).applied()
         except ConfigError as error:
             mistakes.extend(error.diagnostics)
-    if mistakes:
-        raise ConfigError(*mistakes[:MISTAKES])
-    return document
+    return replace(document, problems=(*document.problems, *mistakes))
 
 
 class _Setting:

@@ -38,8 +38,15 @@ def _plain(value: object, folder: Path) -> object:
         return [_plain(item, folder) for item in value]
     if isinstance(value, Path):
         # Through links, or `..` would lead elsewhere; but the file keeps its own name.
-        return os.path.relpath(os.path.realpath(value.parent) + os.sep + value.name, os.path.realpath(folder))
-    return value
+        return _text(
+            os.path.relpath(os.path.realpath(value.parent) + os.sep + value.name, os.path.realpath(folder))
+        )
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> str:
+    """A text that means itself where references are replaced."""
+    return value.replace("${", "$${")
 
 
 def _node(node: Node, folder: Path) -> dict[str, object]:
@@ -52,6 +59,6 @@ def _node(node: Node, folder: Path) -> dict[str, object]:
         raise AssertionError("a config that was checked has no unknown component")
     for key in ("name", "inputs", "calls", "repeat", "init", "freeze"):
         value = getattr(node, key)
-        if value is not None and value != {} and value is not False:
+        if value is not None and value != {}:
             own[key] = _plain(value, folder)
     return own

@@ -167,8 +167,7 @@ class _Reader:
         component, own = self.split(Wiring, modules, raw, path)
         known = None if isinstance(component, Invalid) else component
         if isinstance(own, Invalid):
-            name = self.sections[path].get("name")
-            return Node(None, path, name if isinstance(name, str) else None)
+            return self._nameless(path)
         if own.calls is not None:
             for key in ("inputs", "repeat"):
                 if getattr(own, key) is not None:
@@ -187,8 +186,14 @@ class _Reader:
             self.problem(message, (*path, "type"), key=True)
         own = self.model(Use, raw, path)
         if isinstance(own, Invalid):
-            return Node(None, path, None)
+            return self._nameless(path)
         return Node(None, path, own.name, _refs(own.inputs), use=own.use)
+
+    def _nameless(self, path: Path) -> Node:
+        """A node whose wiring is wrong: its names are known all the same, where they are names."""
+        name, calls = (self.sections[path].get(key) for key in ("name", "calls"))
+        names = {call: None for call in calls if isinstance(call, str)} if isinstance(calls, dict) else {}
+        return Node(None, path, name if isinstance(name, str) else None, calls=names or None)
 
     def _terms(self, raw: tuple[Any, ...], path: Path) -> Any:
         if not raw:
@@ -205,7 +210,13 @@ class _Reader:
     def tuned(self, raw: Any, path: Path) -> Tuned | Invalid:
         """Read the optimizer and its groups."""
         optimizer, own = self.split(Tuning, optimizers, raw, path)
-        if isinstance(optimizer, Invalid) or isinstance(own, Invalid):
+        if isinstance(own, Invalid):
+            return INVALID
+        if isinstance(optimizer, Invalid):
+            known = optimizers.own().get(str(raw.get("type"))) if isinstance(raw, dict) else None
+            if known is not None and not known.calls_closure:
+                for index, item in enumerate(own.groups):  # their own mistakes, beside those of the optimizer
+                    self._group(item, {"type": raw["type"]}, known, (*path, "groups", index))
             return INVALID
         if own.groups and optimizer.calls_closure:
             return self.problem(
@@ -213,11 +224,12 @@ class _Reader:
                 (*path, "groups"),
             )
         rest = {key: value for key, value in raw.items() if key != "groups"} if own.groups else {}
-        groups = [self._group(item, rest, optimizer, (*path, "groups", i)) for i, item in enumerate(own.groups)]
+        cls = type(optimizer)
+        groups = [self._group(item, rest, cls, (*path, "groups", i)) for i, item in enumerate(own.groups)]
         found = tuple(group for group in groups if isinstance(group, Override))
         return Tuned(optimizer, found) if len(found) == len(groups) else INVALID
 
-    def _group(self, raw: Any, base: dict[str, Any], optimizer: Optimizer, path: Path) -> Override | Invalid:
+    def _group(self, raw: Any, base: dict[str, Any], cls: type[Optimizer], path: Path) -> Override | Invalid:
         """Read a group's pattern, and its settings as those of the optimizer with some changed."""
         if not isinstance(raw, dict):
             return self.problem(f"expected a mapping {{match: pattern, <settings>}}, got {got(raw)}", path)
@@ -228,7 +240,7 @@ class _Reader:
                 "a group changes settings, not the optimizer; remove 'type'", (*path, "type"), key=True
             )
         inherited = base.keys() - changed.keys()
-        settings = self.model(type(optimizer), base | changed, path, tuple(Matching.model_fields), inherited)
+        settings = self.model(cls, base | changed, path, tuple(Matching.model_fields), inherited)
         if isinstance(own, Invalid) or isinstance(settings, Invalid):
             return INVALID
         match = (own.match,) if isinstance(own.match, str) else own.match
@@ -251,6 +263,8 @@ class _Reader:
         name = raw.get("type")
         if "type" not in raw:
             for key in raw:
+                if len(raw) == 1 and registry.get(key) is not None:
+                    return self.problem(f"write {{type: {key}, ...}}, or the bare name", (*path, key), key=True)
                 if nearest("type", [key]):
                     return self.problem(f"unknown key {key!r}; did you mean 'type'?", (*path, key), key=True)
             return self.problem(f"{a(registry.role)} needs 'type': {_some(registry)}", path)

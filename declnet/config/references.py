@@ -41,7 +41,7 @@ def resolve(document: Document) -> Document:
         {path: mark for path, mark in marks.items() if path[:1] != (VARS,)}
         for marks in (resolver.values, resolver.keys | document.keys)
     )
-    problems = tuple(dict.fromkeys((*resolver.problems, *resolver.unused())))
+    problems = tuple(dict.fromkeys((*document.problems, *resolver.problems, *resolver.unused())))
     return Document(data, {(): document.values[()]} | values, keys, problems, frozenset(resolver.broken))
 
 

@@ -87,7 +87,9 @@ class Wiring(Settings):
         None, description="so many in a row, each with weights of its own"
     )
     init: dict[Patterns, Initialization] = Field({}, description="first values of parameters, by name or pattern")
-    freeze: bool = Field(False, description="whether its parameters stay as they are")
+    freeze: Annotated[bool, Words("true or false")] | None = Field(
+        None, description="whether its parameters stay as they are; left out: as around it"
+    )
 
 
 class Use(Settings):
@@ -116,7 +118,7 @@ class Tuning(Settings):
 
     called = "the optimizer"
 
-    groups: tuple[Any, ...] = Field(
+    groups: Annotated[tuple[Any, ...], Words("a list of groups {match: pattern, <settings>}")] = Field(
         (), description="settings of their own for parameters whose names match: {match: pattern, ...}"
     )
 

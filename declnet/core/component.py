@@ -77,6 +77,8 @@ class Parameter:
 
     shape: tuple[int, ...]
     init: Law
+    asked: bool = False
+    """Whether the config itself says the first values, so that no `init` further out does."""
 
 
 @dataclass(frozen=True, slots=True)

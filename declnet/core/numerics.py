@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -40,6 +42,60 @@ def filled(dtype: np.dtype[Any], size: int, number: float) -> Array:
     vector = np.full(size, number, dtype)
     vector.flags.writeable = False
     return vector
+
+
+SPAN = 64
+"""Terms added up one after another at most, in sums over rows."""
+
+
+def row_sums(source: Array, target: Array) -> Callable[[], None]:
+    """target (a, m) = source (a, n, m) summed over n, in blocks of rows and blocks of their sums.
+
+    So rounding grows with log n: NumPy's own reduction adds rows one after another. As a product with ones it is
+    also faster.
+    """
+    outer, rows, inner = source.shape
+    if rows <= 2 * SPAN:
+        ones = np.ones(rows, source.dtype)
+
+        def add_few() -> None:
+            np.matmul(ones, source, out=target)
+
+        return add_few
+    count, rest = divmod(rows, SPAN)
+    ones, last = np.ones(SPAN, source.dtype), np.ones(rest, source.dtype)
+    blocks = source[:, : count * SPAN].reshape(outer, count, SPAN, inner)
+    sums, tail = np.empty((outer, count, inner), source.dtype), np.empty(target.shape, source.dtype)
+    add_up = row_sums(sums, target)
+
+    def action() -> None:
+        np.matmul(ones, blocks, out=sums)
+        add_up()
+        if rest:
+            np.matmul(last, source[:, count * SPAN :], out=tail)
+            np.add(target, tail, out=target)
+
+    return action
+
+
+def summing(source: Array, target: Array) -> Callable[[], None]:
+    """target = source, summed over the dimensions in which the target was broadcast."""
+    sizes = (1,) * (source.ndim - target.ndim) + target.shape
+    dims = tuple(dim for dim, size in enumerate(sizes) if size != source.shape[dim])
+    kept = target.reshape(sizes)
+    if not dims:
+        return lambda: np.copyto(kept, source)
+    first, last = dims[0], dims[-1] + 1
+    if last < source.ndim and len(dims) == last - first:
+        outer, rows, inner = (
+            math.prod(part) for part in (source.shape[:first], source.shape[first:last], source.shape[last:])
+        )
+        return row_sums(source.reshape(outer, rows, inner), kept.reshape(outer, inner))
+
+    def action() -> None:
+        np.add.reduce(source, axis=dims, keepdims=True, out=kept)
+
+    return action
 
 
 def bits(array: Array) -> Array:

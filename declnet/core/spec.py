@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +15,12 @@ Kind = Literal["float", "int", "bool"]
 DType = Literal["float32", "float64"]
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+
+
+def promoted(kinds: Iterable[Kind]) -> Kind:
+    """The kind that all of these become together: float before int before bool, as PyTorch promotes them."""
+    found = set(kinds)
+    return "float" if "float" in found else "int" if "int" in found else "bool"
 
 
 def numpy_dtype(kind: Kind, dtype: DType) -> np.dtype[Any]:

@@ -39,6 +39,12 @@ class Output:
     items: Mapping[str, Flow] = field(default_factory=dict)
 
 
+def below(name: str, output: Output) -> dict[str, Flow]:
+    """What an item gives, under its name, and what has names below it under dotted ones."""
+    items = {f"{name}.{item}": flow for item, flow in output.items.items()}
+    return items if output.flow is None else {name: output.flow, **items}
+
+
 UNKNOWN = Output((None,))
 """The output of what is wrong and has been reported."""
 
@@ -61,8 +67,8 @@ class Node:
     """So many in a row, each with weights of its own."""
     init: Mapping[str, Initialization] = field(default_factory=dict)
     """First values, by the names of parameters below the node, or patterns of them."""
-    freeze: bool = False
-    """Whether the parameters stay as they are."""
+    freeze: bool | None = None
+    """Whether the parameters stay as they are; left out, as what is around it says."""
     use: str | None = None
     """The name of an earlier component, called again with the same weights."""
 
@@ -116,8 +122,8 @@ class Tracer(Protocol):
     def parameter(self, module: Module, place: Place, *field: str | int) -> Value | None:
         """The output of a module without inputs, a parameter as a value; `field` is where the wrapper has it."""
 
-    def hold(self, node: Node, place: Place) -> None:
-        """Make a node known, to be called by its name."""
+    def hold(self, node: Node, place: Place) -> Output:
+        """Make a node known, to be called by its name; what it gives without being called are parameters."""
 
 
 class Wrapper(Component, ABC):

@@ -10,6 +10,7 @@ from pydantic import PositiveInt
 
 from declnet.core.component import Module, Parameter, Scratch, Site, Step
 from declnet.core.laws import Uniform
+from declnet.core.numerics import row_sums
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
 from declnet.errors import ShapeError
@@ -120,7 +121,7 @@ class Bilinear(Module):
         grad_half_matrix = grad_half.reshape(half_matrix.shape)
         grad_x1, grad_x2 = (None if g is None else g.reshape(rows, g.shape[-1]) for g in site.grad_inputs)
         grad_weight, grad_bias = site.grads["weight"], site.grads.get("bias")
-        ones = np.ones(rows, y.dtype)  # a sum over rows is fastest as a product with ones
+        sum_rows = None if grad_bias is None else row_sums(grad_y[None], grad_bias[None])
 
         def backward() -> None:
             np.multiply(grad_y[:, :, None], x2[:, None], out=grad_half)
@@ -131,7 +132,7 @@ class Bilinear(Module):
             if grad_weight is not None:
                 np.matmul(x1.T, grad_half_matrix, out=weight_matrix)  # nobody needs the weight any more
                 np.copyto(grad_weight, weight.swapaxes(0, 1))
-            if grad_bias is not None:
-                np.matmul(ones, grad_y, out=grad_bias)
+            if sum_rows is not None:
+                sum_rows()
 
         return Step(forward, backward)

@@ -45,7 +45,7 @@ class CrossEntropyLoss(Loss):
 
     Raises:
         ShapeError: shapes don't fit, weight has not one number a class, or the target is floating point
-            in the shape of class indices.
+            in the shape of class indices; ignore_index is not negative where it holds class probabilities.
         DataError: a class index is out of range.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.CrossEntropyLoss.html;

@@ -37,6 +37,7 @@ class GroupNorm(Module):
         bias (learned): (num_channels,).
 
     Raises:
+        ConfigError: num_channels cannot be divided into num_groups.
         ShapeError: the input is not floating point or has no channels, their number is not num_channels or
             cannot be divided into num_groups, or there is but one number in a group and one sample.
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from declnet.core.component import Action, Module, Scratch, Site, Step
+from declnet.core.numerics import summing
 from declnet.core.registry import modules
-from declnet.core.spec import Array, Spec
+from declnet.core.spec import Array, Spec, promoted
 from declnet.errors import ShapeError
 
 
 def broadcast(module: Module, *inputs: Spec) -> Spec:
-    """The common shape: dimensions are compared from the last to the first, and a size of 1 fits any other."""
-    module.require_float(*inputs)
+    """The common shape and kind: sizes are compared from the last to the first, and 1 fits any other."""
     shape: tuple[int, ...] = ()
     for argument, spec in enumerate(inputs):
         try:
@@ -25,34 +26,21 @@ def broadcast(module: Module, *inputs: Spec) -> Spec:
                 f"{type(module).__name__} takes inputs whose shapes fit but one is {spec} after {Spec(shape)}",
                 argument=argument,
             ) from None
-    return Spec(shape)
-
-
-def summing(source: Array, target: Array) -> Action:
-    """target = source, summed over the dimensions in which the target was broadcast."""
-    sizes = (1,) * (source.ndim - target.ndim) + target.shape
-    dims = tuple(dim for dim, size in enumerate(sizes) if size != source.shape[dim])
-    kept = target.reshape(sizes)
-
-    def action() -> None:
-        if dims:
-            np.add.reduce(source, axis=dims, keepdims=True, out=kept)
-        else:
-            np.copyto(kept, source)
-
-    return action
+    return Spec(shape, promoted(spec.kind for spec in inputs))
 
 
 def fold(function: np.ufunc, inputs: Sequence[Array], out: Array) -> Action:
-    """out = function(function(first, second), third), ..."""
+    """out = function(function(first, second), third), ...; what is of another kind becomes one of the output's."""
     first, *rest = inputs
+    promote = functools.partial(function, dtype=out.dtype, casting="unsafe")
+    pair = function if all(array.dtype == out.dtype for array in inputs) else promote
 
     def action() -> None:
         if not rest:
             np.copyto(out, first)
         left = first
         for right in rest:
-            function(left, right, out=out)
+            pair(left, right, out=out)
             left = out
 
     return action
@@ -65,13 +53,14 @@ class Add(Module):
 
     Shape:
         inputs: shapes that fit: compared from the last dimension to the first, sizes are equal or one of them
-            is 1 or missing, and repeats. output: their common shape.
+            is 1 or missing, and repeats. output: their common shape; floats where one holds
+            floats, else integers, else booleans.
 
     Parameters:
         none.
 
     Raises:
-        ShapeError: the shapes do not fit, or an input is not floating point.
+        ShapeError: the shapes do not fit.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.add.html
     """
@@ -107,13 +96,14 @@ class Sub(Module):
 
     Shape:
         input, other: shapes that fit: compared from the last dimension to the first, sizes are equal or one of
-            them is 1 or missing, and repeats. output: their common shape.
+            them is 1 or missing, and repeats. output: their common shape; floats where one holds floats, else
+            integers.
 
     Parameters:
         none.
 
     Raises:
-        ShapeError: the shapes do not fit, or an input is not floating point.
+        ShapeError: the shapes do not fit, or an input holds booleans.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.sub.html
     """
@@ -122,15 +112,16 @@ class Sub(Module):
 
     def infer(self, input: Spec, other: Spec) -> Spec:
         """The common shape."""
+        for argument, spec in enumerate((input, other)):
+            if spec.kind == "bool":
+                raise ShapeError(
+                    f"Sub takes numbers but its {('input', 'other')[argument]} holds bools", argument=argument
+                )
         return broadcast(self, input, other)
 
     def bind(self, site: Site) -> Step:
         """Subtract; backward: the gradient to the one, its negative to the other."""
-        x, other, y = *site.inputs, site.output
-
-        def forward() -> None:
-            np.subtract(x, other, out=y)
-
+        forward = fold(np.subtract, site.inputs, site.output)
         if site.grad_output is None:
             return Step(forward)
         grads = [grad for grad in site.grad_inputs if grad is not None]
@@ -153,13 +144,14 @@ class Mul(Module):
 
     Shape:
         inputs: shapes that fit: compared from the last dimension to the first, sizes are equal or one of them
-            is 1 or missing, and repeats. output: their common shape.
+            is 1 or missing, and repeats. output: their common shape; floats where one holds
+            floats, else integers, else booleans.
 
     Parameters:
         none.
 
     Raises:
-        ShapeError: the shapes do not fit, or an input is not floating point.
+        ShapeError: the shapes do not fit.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.mul.html
     """

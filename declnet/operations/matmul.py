@@ -8,10 +8,10 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from declnet.core.component import Action, Module, Scratch, Site, Step
+from declnet.core.numerics import summing
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
-from declnet.operations.arithmetic import summing
 
 Shape = tuple[int, ...]
 

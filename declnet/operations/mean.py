@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from declnet.core.component import Module, Scratch, Site, Step
+from declnet.core.numerics import summing
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
 from declnet.errors import ShapeError
@@ -75,8 +76,10 @@ class Mean(Module):
         kept = tuple(1 if d in dims else size for d, size in enumerate(x.shape))
         sums, count = y.reshape(kept), np.array(math.prod(x.shape[d] for d in dims), y.dtype)
 
+        add_up = summing(x, sums)
+
         def forward() -> None:
-            np.add.reduce(x, axis=dims, keepdims=True, out=sums)
+            add_up()
             np.divide(y, count, out=y)
 
         grad_x = site.grad_input

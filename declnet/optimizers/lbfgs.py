@@ -46,7 +46,7 @@ class LBFGS(Optimizer):
         tolerance_grad: in gradient units.
         tolerance_change: in parameter units and in the loss's.
         history_size: pairs of vectors to remember.
-        line_search_fn: strong_wolfe, or none for steps of a fixed length.
+        line_search_fn: strong_wolfe, or null for steps of a fixed length.
 
     Raises:
         ConfigError: an argument is out of range.

@@ -22,6 +22,8 @@ class Calls:
         self.rules = Rules()
         self.called: dict[str, Module] = {}
         """Modules by the prefix of their parameters, complete."""
+        self.begun: set[str] = set()
+        """The prefixes of what has been called, and of all that holds it."""
         self.again: Path | None = None
         """Where a component is called again, which is where it is wrong if it does not fit."""
 
@@ -72,6 +74,8 @@ class Calls:
         self.graph.calls.append(Call(place.name, path, module, owner, values, index))
         if known is None:
             self.called[owner] = module
+            parts = owner.split(".")
+            self.begun.update(".".join(parts[:end]) for end in range(1, len(parts) + 1))
             self._register(module, specs, owner)
         return Value(index)
 
@@ -80,7 +84,8 @@ class Calls:
         for local, parameter in module.parameters(*specs).items():
             name = join(owner, local)
             for message, path in self.rules.apply(name, parameter):
-                self.problem(message, path)
+                if all(problem.path != path for problem in self.graph.problems):  # once, however many do not fit
+                    self.problem(message, path)
             self.graph.parameters[name] = self.rules.initial(name, parameter)
             if self.rules.frozen:
                 self.graph.frozen.add(name)

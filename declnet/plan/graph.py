@@ -91,11 +91,11 @@ class Graph:
         """Where the input comes from that a component refuses, for a message."""
         return "" if error.argument is None else f" (from {self.origins[values[error.argument]]})"
 
-    def untrainable(self) -> Iterator[Problem]:
-        """What only training refuses: statistics of a single number."""
+    def unfit(self, *, training: bool) -> Iterator[Problem]:
+        """What does not depend on shapes alone but on the mode: statistics of a single number."""
         for call in self.calls:
             try:
-                call.component.scratch(*self.inputs_of(call), training=True)
+                call.component.scratch(*self.inputs_of(call), training=training)
             except ShapeError as error:
                 yield Problem(f"{error.message}{self.source(error, call.inputs)}", call.path)
 

@@ -6,9 +6,10 @@ there from -1 on, and the loss is read at F.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from declnet.core.component import Alias, Scratch, arity
 from declnet.core.spec import DType, Spec
@@ -31,10 +32,6 @@ class Block:
     nbytes: int
     spans: list[Span] = field(default_factory=list)
     offset: int = -1
-
-    def overlaps(self, other: Block) -> bool:
-        """Whether both are in use at some time."""
-        return any(a <= d and c <= b for a, b in self.spans for c, d in other.spans)
 
 
 @dataclass(slots=True)
@@ -74,17 +71,22 @@ def lay_out(graph: Graph, *, training: bool, dtype: DType) -> Layout:
 
 def pack(blocks: list[Block]) -> int:
     """Give every block an offset, the largest first, each as low as it fits; returns the bytes in all."""
-    placed: list[Block] = []
-    total = 0
-    for block in sorted(blocks, key=lambda b: -b.nbytes):
+    order = sorted(blocks, key=lambda b: -b.nbytes)
+    spans = np.array([(*span, rank) for rank, block in enumerate(order) for span in block.spans], np.int64)
+    starts, ends, owners = spans.reshape(-1, 3).T
+    offsets, total = np.full(len(order), -1), 0
+    for rank, block in enumerate(order):
+        # All that is placed and in use at the same time, by NumPy: a network may have tens of thousands of blocks.
+        together = np.zeros(len(owners), bool)
+        for start, end in block.spans:
+            together |= (starts <= end) & (ends >= start)
+        others = np.unique(owners[together & (offsets[owners] >= 0)])
         low = 0
-        for other in placed:  # in the order of their offsets
+        for other in (order[index] for index in others[np.argsort(offsets[others], kind="stable")]):
             if other.offset >= low + block.nbytes:
                 break
-            if other.offset + other.nbytes > low and other.overlaps(block):
-                low = other.offset + other.nbytes
-        block.offset = low
-        insort(placed, block, key=lambda p: p.offset)
+            low = max(low, other.offset + other.nbytes)
+        block.offset = offsets[rank] = low
         total = max(total, low + block.nbytes)
     return total
 

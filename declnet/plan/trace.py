@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TypeAlias
 
 from declnet.core.component import Module, arity
 from declnet.core.spec import Spec
 from declnet.core.suggest import did_you_mean, some
-from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Refs, Term, Value, Wrapper, join
+from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Refs, Term, Value, Wrapper, below, join
 from declnet.errors import Path, ShapeError, dotted
 from declnet.plan.calls import Calls
 from declnet.plan.graph import Graph, Visit
 from declnet.plan.rules import Rule
 from declnet.plan.scope import Scope
 
+Fields: TypeAlias = Mapping[str, Spec | None]
+
 CALLS = 10_000
 """Calls in a graph at most: in blocks within blocks, `use` and `repeat` multiply."""
 
 
-def trace(
-    nodes: Sequence[Node], terms: Sequence[Term], inputs: Mapping[str, Spec], targets: Mapping[str, Spec]
-) -> Graph:
-    """Build the graph of a model and its loss on data fields of these specs.
+def trace(nodes: Sequence[Node], terms: Sequence[Term], inputs: Fields, targets: Fields) -> Graph:
+    """Build the graph of a model and its loss on data fields of these specs, None for what is unknown.
 
     Mistakes are collected in `graph.problems`; what lies behind one is checked as far as it is known.
     """
@@ -59,7 +60,7 @@ class _Tracer:
         """Where the next visit is noted."""
         self._count = 0
 
-    def model(self, nodes: Sequence[Node], inputs: Mapping[str, Spec], targets: Mapping[str, Spec]) -> None:
+    def model(self, nodes: Sequence[Node], inputs: Fields, targets: Fields) -> None:
         """Call all nodes on the data fields."""
         fields = self._fields(inputs, "data.inputs")
         flow = tuple(value for own in fields.values() for value in own)
@@ -69,7 +70,7 @@ class _Tracer:
         if nodes:
             self.graph.outputs = [None if value is None else value.index for value in scope.flow]
 
-    def loss(self, terms: Sequence[Term], targets: Mapping[str, Spec]) -> None:
+    def loss(self, terms: Sequence[Term], targets: Fields) -> None:
         """Call the terms, which see the targets too."""
         scope = self._scopes[0]
         fields = self._fields(targets, "data.targets")
@@ -80,18 +81,19 @@ class _Tracer:
 
     def close(self) -> None:
         """Report what only shows at the end."""
-        for rule in self._rules.every:
-            for message, path in rule.unmatched():
-                self.problem(message, path)
+        for message, path in self._rules.unmatched(known=not self.graph.problems):
+            self.problem(message, path)
         for owner, (node, _) in self._known.items():
-            called = any(call.owner == owner or call.owner.startswith(f"{owner}.") for call in self.graph.calls)
-            if not called and isinstance(node.component, Module):
+            if owner not in self._calls.begun and isinstance(node.component, Module):
                 self.graph.unused.append(node.path)
 
-    def _fields(self, specs: Mapping[str, Spec], where: str) -> dict[str, Flow]:
+    def _fields(self, specs: Fields, where: str) -> dict[str, Flow]:
         """Values for data fields."""
         fields: dict[str, Flow] = {}
         for name, spec in specs.items():
+            if spec is None:
+                fields[name] = (None,)
+                continue
             index = self.graph.inputs[name] = self.graph.value(spec, f"{where}.{name}")
             fields[name] = (Value(index),)
         return fields
@@ -112,13 +114,25 @@ class _Tracer:
         self._require_item(node)
         return self._call(node, place, inputs)
 
-    def hold(self, node: Node, place: Place) -> None:
+    def hold(self, node: Node, place: Place) -> Output:
         """An item that is called by its name, if at all."""
         self._require_item(node)
-        with self._visit(node, place), self._rules.under(node, place.owner):
+        with self._visit(node, place):
+            return self._hold(node, place)
+
+    def _hold(self, node: Node, place: Place, *, within: bool = False) -> Output:
+        """Make a component known, and what is in it; parameters `within` a block are values when it is called."""
+        component = node.component
+        with self._rules.under(node, place.owner):
             self._known[place.owner] = node, self._rules.stack
-            if isinstance(node.component, Wrapper) and not node.component.takes:
-                self._trace(node.component, node.path, place, ())
+            if isinstance(component, Wrapper) and not component.takes and not within:
+                return self._trace(component, node.path, place, ())
+            if isinstance(component, Wrapper) and node.repeat is None:
+                held = getattr(component, component.children)
+                for index, item in enumerate(held.values() if isinstance(held, dict) else held):
+                    name = list(held)[index] if isinstance(held, dict) else item.name or str(index)
+                    self._hold(item, place.child(name), within=True)
+        return Output(None)
 
     def parameter(self, module: Module, place: Place, *field: str | int) -> Value | None:
         """A value that is learned."""
@@ -169,13 +183,13 @@ class _Tracer:
             return self._use(node, place, scope)
         if node.calls is None:
             takes = _takes(node)
-            if takes == () and node.inputs is not None:
-                self.problem(
-                    "a holder reads nothing: leave 'inputs' out, or say how it calls with 'forward'",
-                    (*node.path, "inputs"),
-                )
+            if takes == ():
+                self._require_held(node, "inputs", "repeat")
             inputs = scope.read(node.inputs, takes, self.problem, (*node.path, "inputs"))
             return self._call(node, place, inputs, reads=node.inputs)
+        if _takes(node) == ():
+            self._require_held(node, "calls")
+            return self._call(node, place, ())
         flow: Flow = ()
         with self._visit(node, place) as visit:
             for name, refs in node.calls.items():
@@ -186,6 +200,16 @@ class _Tracer:
                 flow += output.flow or ()
             self._note(visit, Output(flow))
         return Output(flow)
+
+    def _require_held(self, node: Node, *keys: str) -> None:
+        """Refuse to call what only holds."""
+        for key in keys:
+            if getattr(node, key) is not None:
+                self.problem(
+                    f"what only holds is not called: leave {key!r} out"
+                    + (", or say how it calls with 'forward'" if hasattr(node.component, "forward") else ""),
+                    (*node.path, key),
+                )
 
     def _use(self, node: Node, place: Place, scope: Scope) -> Output:
         """Call an earlier component again."""
@@ -199,9 +223,9 @@ class _Tracer:
             return UNKNOWN
         target, stack = self._known[owner]
         if target.component is not None and not _takes(target):
-            below = [name for name in self._components(scope) if name.startswith(f"{ref}.")]
+            inside = [name for name in self._components(scope) if name.startswith(f"{ref}.")]
             values = [name for name in scope.readable() if name.startswith(f"{ref}.")]
-            name = f"; name one of its components: {some(below)}" if below else ""
+            name = f"; name one of its components: {some(inside)}" if inside else ""
             name = f"; its values are read with 'inputs': {some(values)}" if values else name
             self.problem(f"{ref!r} only holds{name}", path)
             return UNKNOWN
@@ -215,6 +239,10 @@ class _Tracer:
         if ref in scope.later:
             return f"{ref!r} comes later, at {dotted(scope.later[ref])}; only what is before can be used"
         known = self._components(scope)
+        if ref in scope.names:
+            return f"{ref!r} is a value; 'use' takes the component that makes it: there is {some(known)}"
+        if any(join(outer.owner, ref) in self._known for outer in scope.outer):
+            return f"{ref!r} is outside the block, which can only use its own components"
         near = did_you_mean(ref, known) or (f"; there is {some(known)}" if known else "")
         return f"no component before it is called {ref!r}{near}"
 
@@ -247,7 +275,7 @@ class _Tracer:
         if self._count > CALLS:
             raise _TooLarge(node.path)
         before = self._calls.again
-        if again is not None and before is None and self._was_called(place.owner):
+        if again is not None and before is None and place.owner in self._calls.begun:
             self._calls.again = again
         with self._visit(node, place, reads) as visit, self._rules.under(node, place.owner):
             self._known.setdefault(place.owner, (node, self._rules.stack))
@@ -256,18 +284,15 @@ class _Tracer:
         self._calls.again = before
         return output
 
-    def _was_called(self, owner: str) -> bool:
-        return any(known == owner or known.startswith(f"{owner}.") for known in self._calls.called)
-
     def _repeat(self, node: Node, place: Place, inputs: Flow) -> Output:
         """Copies in a row, called by their index, each with weights of its own."""
         items: dict[str, Flow] = {}
         for index in map(str, range(node.repeat or 0)):
             # The rules hold for the whole row, and only the first reads what the node names.
-            copy = replace(node, repeat=None, init={}, freeze=False, inputs=None if int(index) else node.inputs)
+            copy = replace(node, repeat=None, init={}, freeze=None, inputs=None if int(index) else node.inputs)
             output = self._call(copy, place.child(index), inputs)
             inputs = inputs if output.flow is None else output.flow
-            items[index] = inputs
+            items |= below(index, output)
         return Output(inputs, items)
 
     def _once(self, node: Node, place: Place, inputs: Flow) -> Output:
@@ -319,7 +344,13 @@ class _Tracer:
         outputs = [name for name in names if name != "target"]
         found: dict[str, Value | None] = {}
         if len(scope.flow) == len(outputs):
-            found.update(zip(outputs, scope.flow, strict=True))
+            # Values that are called like the arguments are meant by name, in whatever order.
+            named = {n: flow[0] for n, flow in scope.names.items() if flow and flow[0] in scope.flow}
+            found.update(
+                {n: named[n] for n in outputs}
+                if set(outputs) <= named.keys() - scope.inputs.keys()
+                else zip(outputs, scope.flow, strict=True)
+            )
         if target and "target" in names:
             found["target"] = target[0]
         if given:

@@ -18,10 +18,10 @@ from declnet.core.optimizer import Tuned, matches
 from declnet.core.source import Source
 from declnet.core.spec import Kind, Spec
 from declnet.core.suggest import did_you_mean, like_pattern, some
-from declnet.core.wrapper import Block, Node, Term, Wrapper, join
+from declnet.core.wrapper import Block, Node, Term, Wrapper
 from declnet.data import table
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
-from declnet.plan.graph import Graph, Problem
+from declnet.plan.graph import Call, Graph, Problem
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
 
@@ -32,6 +32,7 @@ KINDS: dict[str | None, Kind | None] = {None: None, "int64": "int", "float": "fl
 """What a data field's `dtype` stands for."""
 
 Fields = dict[str, table.Field]
+Unknown = dict[str, Spec | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def load(path: FilePath | str, overrides: Sequence[str] = (), *, strict: bool = 
     checker = _Checker(reading)
     experiment = checker.check()
     if experiment is None:
-        problems = sorted(checker.problems, key=_place)
+        # What stands in one place and is used in several is one mistake.
+        once = {(item.mark, item.message): item for item in reversed(checker.problems)}
+        problems = sorted(once.values(), key=_place)
         if len(problems) > MOST:
             more = len(problems) - MOST
             problems = [*problems[:MOST], Diagnostic(f"and {more} more mistake{'s' * (more > 1)}")]
@@ -98,16 +101,15 @@ class _Checker:
         """The experiment, or None where there are problems."""
         section = with_fields_of_source(self.sections.get(("data",), {}))
         source, inputs, targets = (section.get(key, {}) for key in ("source", "inputs", "targets"))
-        if not isinstance(source, Source) or not all(_right_fields(fields) for fields in (inputs, targets)):
+        if not isinstance(source, Source) or not isinstance(inputs, dict) or not isinstance(targets, dict):
             return None
         if not inputs:
             if "inputs" not in self.sections[("data",)]:
                 self._problem("data needs 'inputs': the columns that the model reads", ("data",))
             return None
         fields = self._fields(source, inputs, targets)
-        if fields is None:
-            return None
-        self._graph(*fields)
+        # What is not known of the data may be read all the same: the rest of the graph is checked.
+        self._graph(*fields, *(dict.fromkeys(wanted) for wanted in (inputs, targets)))
         if self.config is None or self.problems:
             return None
         return Experiment(self.config, self.document, *fields, tuple(sorted(self.warnings, key=_place)))
@@ -118,26 +120,25 @@ class _Checker:
 
     def _fields(
         self, source: Source, inputs: Mapping[str, DataField], targets: Mapping[str, DataField]
-    ) -> tuple[Fields, Fields] | None:
-        """Describe the data fields from the source's header."""
+    ) -> tuple[Fields, Fields]:
+        """Describe the data fields from the source's header, as far as they are right."""
         try:
             known = source.columns()
         except DataError as error:
             for item in error.diagnostics:
                 path: Path = ("data", "source", *item.path)
                 self.problems.append(item if item.mark else replace(item, path=path, mark=self.document.mark(path)))
-            return None
-        right = True
+            return {}, {}
 
         def describe(section: str, wanted: Mapping[str, DataField]) -> Fields:
-            nonlocal right
             fields: Fields = {}
             for name, item in wanted.items():
+                if not isinstance(item, DataField):
+                    continue
                 path = self._columns_path(section, name, item)
                 try:
                     fields[name] = table.field(known, item.columns, KINDS[item.dtype])
                 except ShapeError as error:
-                    right = False
                     near = (
                         ""
                         if error.field is None
@@ -149,11 +150,10 @@ class _Checker:
         fields = describe("inputs", inputs), describe("targets", targets)
         for name in targets:
             if name in inputs:
-                right = False
                 self._problem(
                     f"{name!r} is already the name of an input; choose another", ("data", "targets", name)
                 )
-        return fields if right else None
+        return fields
 
     def _columns_path(self, section: str, name: str, item: DataField) -> Path:
         """Where the columns of a field are written, long form or short."""
@@ -171,31 +171,39 @@ class _Checker:
             return (*path, value.index(column))
         return path
 
-    def _graph(self, inputs: Fields, targets: Fields) -> None:
-        """Trace what there is, and fill in what was left out."""
+    def _graph(self, inputs: Fields, targets: Fields, reads: Unknown, compares: Unknown) -> None:
+        """Trace what there is, and fill in what was left out. Of fields that may be read nothing need be known."""
         top, loop = self.sections[()], self.sections.get(("loop",), {})
         nodes, loss, batch = top.get("model"), top.get("loss"), loop.get("batch_size")
         if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
             return
         batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
         graph, larger = (
-            trace(nodes, terms(loss), batched(inputs, n), batched(targets, n)) for n in (batch, batch + 1)
+            trace(nodes, terms(loss), reads | batched(inputs, n), compares | batched(targets, n))
+            for n in (batch, batch + 1)
         )
         mixed = rows_mixed(graph, larger)
         for problem in mixed or graph.problems:  # where rows are mixed, the rest only follows from it
             self._problem(problem.message, problem.path)
+        for problem in [] if mixed or graph.problems else larger.problems[:1]:
+            self._problem(
+                f"fits batches of {batch} rows alone, and the last may have fewer: with {batch + 1} rows, "
+                f"{problem.message}",
+                problem.path,
+            )
         if not nodes:
             self._problem("the model has no components", ("model",))
         if not self.problems:
-            enough = "; raise loop.batch_size" if not any(larger.untrainable()) else ""
-            for problem in graph.untrainable():
+            enough = "; raise loop.batch_size" if not any(larger.unfit(training=True)) else ""
+            for problem in graph.unfit(training=True):
                 self._problem(problem.message + enough, problem.path)
         if not self.problems and not graph.trained():
-            self._problem("nothing in the model can learn: no component has parameters", ("model",))
+            self._problem(f"nothing in the model can learn: {_why_not(graph)}", ("model",))
         unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
-        self._metrics(loop.get("metrics", ()), graph, next(iter(batched(targets, batch).values()), None))
+        if len(targets) == len(compares):
+            self._metrics(loop.get("metrics", ()), graph, next(iter(batched(targets, batch).values()), None))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
             for warning in lint(graph):
@@ -229,12 +237,19 @@ class _Checker:
                     self._problem(error.message, path)
 
 
+def _why_not(graph: Graph) -> str:
+    if not graph.parameters:
+        return "no component has parameters"
+    if len(graph.frozen) == len(graph.parameters):
+        return "all parameters are frozen"
+    return "the loss depends on no parameter that is not frozen"
+
+
 def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:
     """The components whose parameters' shapes follow the batch: they take its rows for something else."""
     problems = []
-    for call in graph.calls:
-        shapes = {join(call.owner, name): parameter.shape for name, parameter in graph.parameters_of(call).items()}
-        if any(name in larger.parameters and larger.parameters[name].shape != shapes[name] for name in shapes):
+    for call, other in zip(graph.calls, larger.calls, strict=False):  # as far as both could be traced
+        if call.path == other.path and _shapes(graph, call) != _shapes(larger, other):
             spec, source = graph.inputs_of(call)[0], graph.origins[call.inputs[0]]  # without inputs nothing follows
             problems.append(
                 Problem(
@@ -246,8 +261,8 @@ def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:
     return problems
 
 
-def _right_fields(fields: Any) -> bool:
-    return isinstance(fields, dict) and all(isinstance(item, DataField) for item in fields.values())
+def _shapes(graph: Graph, call: Call) -> list[tuple[int, ...]]:
+    return [parameter.shape for parameter in graph.parameters_of(call).values()]
 
 
 def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:

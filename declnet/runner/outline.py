@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from declnet.config.dump import written
 from declnet.core.component import Component, Loss
 from declnet.core.spec import Spec
 from declnet.core.wrapper import Refs, Wrapper, join
@@ -188,4 +190,6 @@ def _plain(value: object) -> object:
         return _stated(value)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return written(value)
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

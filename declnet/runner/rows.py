@@ -26,6 +26,7 @@ class Rows:
         self._batch_size = experiment.config.loop.batch_size
         self._drop_last = experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
+        self._first_target = next(iter(experiment.targets), "")
         source = experiment.config.data.source
         try:
             self._arrays = table.read(source, self._fields, experiment.config.dtype)
@@ -37,13 +38,18 @@ class Rows:
         self._check_last_batch(experiment)
 
     def _check_last_batch(self, experiment: Experiment) -> None:
-        """The last training batch may be too small for what full ones are large enough for."""
-        for training, size in self.sizes():
-            for problem in experiment.graph(size).untrainable() if training else ():
+        """The last batch of a split may be too small for what full ones are large enough for."""
+        for name, rows in self.splits.items():
+            size = len(rows) % self._batch_size
+            training = name == "train"
+            if not size or (training and self._drop_last):
+                continue
+            for problem in experiment.graph(size).unfit(training=training):
                 mark = experiment.document.mark(problem.path)
+                mend = "leave it out with loop.drop_last: true, or change" if training else "change"
                 message = (
-                    f"the last batch of an epoch has {size} of the {len(self.splits['train'])} training rows: "
-                    f"{problem.message}; leave it out with loop.drop_last: true, or change loop.batch_size"
+                    f"the last batch of the {len(rows)} {name} rows has {size}: {problem.message}; "
+                    f"{mend} loop.batch_size"
                 )
                 raise DataError(Diagnostic(message, problem.path, mark))
 
@@ -51,12 +57,21 @@ class Rows:
         """Let the loss look at its target, where that is a data field."""
         graph = experiment.graph(1)
         names = {value: name for name, value in graph.inputs.items()}
+        makers = {call.output: call for call in graph.calls}
         for call in graph.calls:
-            if isinstance(call.component, Loss) and (target := names.get(call.inputs[-1])) is not None:
+            value = call.inputs[-1]
+            while value in makers and makers[value].component.alias(training=False) == "reshape":
+                value = makers[value].inputs[0]
+            if isinstance(call.component, Loss) and (target := names.get(value)) is not None:
                 try:
                     call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
                 except RowError as error:
                     raise RowError(error.message, error.row, self._fields[target].columns[0]) from None
+
+    def first_target(self, rows: Array) -> Array:
+        """The first target of these rows, whether the loss reads it or not."""
+        found: Array = self._arrays[self._first_target][rows]
+        return found
 
     def _split(self) -> dict[str, Array]:
         shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}

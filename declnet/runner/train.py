@@ -130,11 +130,12 @@ class _Run:
         """Loss and metrics over a whole split."""
         rows = self.rows.splits[name]
         meters = {metric.type: metric.meter() for metric in self.loop.metrics}
-        total = 0.0
+        total, seen = 0.0, 0
         for plan, count in self.rows.batches(rows, self.model.plans, training=False):
             total += plan.run() * count
             for meter in meters.values():
-                meter.update(plan.output, plan.inputs[next(iter(self.experiment.targets))])
+                meter.update(plan.output, self.rows.first_target(rows[seen : seen + count]))
+            seen += count
         return {"loss": total / len(rows)} | {metric: meter.result() for metric, meter in meters.items()}
 
     def _save(self, epoch: int, step: int, order: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal, final
 
 from declnet.core.registry import modules
-from declnet.core.wrapper import Flow, Node, Output, Place, Tracer, Wrapper
+from declnet.core.wrapper import Flow, Node, Output, Place, Tracer, Wrapper, below
 from declnet.errors import ShapeError
 
 Forward = Literal["chain", "map", "zip"]
@@ -33,9 +33,10 @@ class _Holder(Wrapper, ABC):
     def trace(self, tracer: Tracer, place: Place, inputs: Flow) -> Output:
         """Call what is held one after another, all on the same input, or each on its own; or make it known."""
         if self.forward is None:
+            held: dict[str, Flow] = {}
             for name, node in self.named.items():
-                tracer.hold(node, place.child(name))
-            return Output(None)
+                held |= below(name, tracer.hold(node, place.child(name)))
+            return Output(None, held)
         if self.forward == "chain":
             return self._chain(tracer, place, inputs)
         if self.forward == "map":
@@ -51,8 +52,8 @@ class _Holder(Wrapper, ABC):
         items: dict[str, Flow] = {}
         for (name, node), own in zip(self.named.items(), each, strict=True):
             output = tracer.call(node, place.child(name), own)
-            items[name] = output.flow or ()
-            flow += items[name]
+            items |= below(name, output)
+            flow += output.flow or ()
         return Output(flow, items)
 
     def _chain(self, tracer: Tracer, place: Place, inputs: Flow) -> Output:
@@ -60,7 +61,7 @@ class _Holder(Wrapper, ABC):
         for name, node in self.named.items():
             output = tracer.call(node, place.child(name), inputs)
             inputs = inputs if output.flow is None else output.flow
-            items[name] = inputs
+            items |= below(name, output)
         return Output(inputs, items)
 
 

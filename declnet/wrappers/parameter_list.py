@@ -39,7 +39,7 @@ class Learned(Module):
 
     def parameters(self) -> dict[str, Parameter]:
         """The array itself, under the name that the value has."""
-        return {"": Parameter(self.value.shape, self.value.init)}
+        return {"": Parameter(self.value.shape, self.value.init, asked=True)}
 
     def flops(self) -> int:
         """Nothing is computed."""

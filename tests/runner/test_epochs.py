@@ -51,7 +51,7 @@ def test_statistics_of_one_row(fit: Callable[..., Trained], size: int) -> None:
     if size == 1:
         error, expected = ConfigError, refusal.format("", "raise loop.batch_size")
     else:
-        last = "the last batch of an epoch has 1 of the 359 training rows: "
+        last = "the last batch of the 359 train rows has 1: "
         way_out = "leave it out with loop.drop_last: true, or change loop.batch_size"
         error, expected = DataError, refusal.format(last, way_out)
     with pytest.raises(error) as info:
