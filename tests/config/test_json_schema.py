@@ -154,6 +154,7 @@ SECTIONS: dict[str, Callable[[Any], tuple[dict[str, Any], Place]]] = {
     "modules": lambda node: ({"model": [node]}, ("model", 0)),
     "losses": lambda node: ({"loss": node}, ("loss",)),
     "optimizers": lambda node: ({"optimizer": node}, ("optimizer",)),
+    "schedulers": lambda node: ({"scheduler": node}, ("scheduler",)),
     "metrics": lambda node: ({"loop": {"metrics": [node]}}, ("loop", "metrics", 0)),
     "initializers": lambda node: (
         {"model": [{"type": "Identity", "init": {"*": node}}]},
