@@ -104,7 +104,10 @@ class OneCycleLR(Scheduler):
         yield from miscounted(self, ["max_lr"], groups)
         if self._said is not None and periods is not None and self._said[1] < periods:
             name, length = self._said
-            yield name, f"the cycle is {length} long, shorter than the loop's {periods}; left out, it is as long"
+            yield (
+                name,
+                f"the cycle ends at {length}, before the loop's {periods}; leave its length out, and it is the loop's",
+            )
         if not self.cycle_momentum:
             return
         yield from miscounted(self, ["base_momentum", "max_momentum"], groups)
