@@ -104,10 +104,8 @@ class OneCycleLR(Scheduler):
         yield from miscounted(self, ["max_lr"], groups)
         if self._said is not None and periods is not None and self._said[1] < periods:
             name, length = self._said
-            yield (
-                name,
-                f"the cycle ends at {length}, before the loop's {periods}; leave its length out, and it is the loop's",
-            )
+            end = f"the cycle ends at {length}, before the loop's {periods}"
+            yield name, f"{end}; leave its length out, and it is the loop's"
         if not self.cycle_momentum:
             return
         yield from miscounted(self, ["base_momentum", "max_momentum"], groups)
