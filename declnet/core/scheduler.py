@@ -36,10 +36,10 @@ class Scheduler(Component, ABC):
     """Changes settings of an optimizer, `lr` above all, from period to period."""
 
     interval: ClassVar[Interval] = "epoch"
-    """What it counts where the config does not say: what PyTorch's documentation has it called after."""
+    """What it counts where the config does not say."""
 
     watches: ClassVar[bool] = False
-    """True where it goes by a figure of each epoch, which `watch` is given."""
+    """True where it goes by a figure of each epoch, which `watch` is given; it then counts epochs."""
 
     def complete(self, periods: int) -> Self:
         """The same scheduler with arguments filled in that follow from the number of periods it runs for."""

@@ -98,6 +98,7 @@ class _Checker:
 
     def check(self) -> Experiment | None:
         """The experiment, or None where there are problems."""
+        self._scheduler()
         section = with_fields_of_source(self.sections.get(("data",), {}))
         source, inputs, targets = (section.get(key, {}) for key in ("source", "inputs", "targets"))
         if not isinstance(source, Source) or not all(_right_fields(fields) for fields in (inputs, targets)):
@@ -110,7 +111,6 @@ class _Checker:
         if fields is None:
             return None
         self._graph(*fields)
-        self._scheduler()
         if self.config is None or self.problems:
             return None
         return Experiment(self.config, self.document, *fields, tuple(sorted(self.warnings, key=_place)))

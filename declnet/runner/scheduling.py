@@ -81,8 +81,8 @@ def completed(scheduled: Scheduled, setting: Setting) -> Scheduled:
 def lint(scheduled: Scheduled, setting: Setting, document: Document) -> Iterator[Finding]:
     """What runs, and is hardly ever meant; the scheduler is completed."""
     scheduler, written = scheduled.scheduler, document.data.get("scheduler")
-    by_name = isinstance(written, dict) and "mode" in written
-    if scheduled.monitor is not None and not scheduled.monitor.endswith("_loss") and not by_name:
+    chosen = "mode" not in type(scheduler).model_fields or (isinstance(written, dict) and "mode" in written)
+    if scheduled.monitor is not None and not scheduled.monitor.endswith("_loss") and not chosen:
         yield (
             f"{scheduler.type} takes a lower {scheduled.monitor} for a better one: left out, 'mode' is min; "
             "write mode: max, or mode: min if that is meant",
