@@ -22,7 +22,7 @@ from declnet.core.optimizer import Optimizer
 from declnet.core.registry import optimizers
 from declnet.core.scheduler import Scheduled, Scheduler
 from declnet.core.spec import Array, DType, Spec, numpy_dtype
-from declnet.runner.schedule import Schedule as Settings
+from declnet.runner.schedule import Schedule as GroupSchedule
 from declnet.testing import Descent, Run, Schedule, run, spec_of
 
 DTYPES: tuple[DType, ...] = ("float64", "float32")
@@ -125,7 +125,7 @@ def schedule(scheduler: Scheduler, lrs: Array, figures: Array) -> Results:
     scheduled = Scheduled(scheduler.complete(len(figures)), "epoch", monitor="figure")
     kinds = [{"type": "SGD", "momentum": 0.9}, {"type": "Adam"}]
     given = [[optimizers[kind["type"]].model_validate(kind | {"lr": lr}) for lr in lrs.tolist()] for kind in kinds]
-    schedules = [Settings(scheduled, groups) for groups in given]
+    schedules = [GroupSchedule(scheduled, groups) for groups in given]
     sgd, adam = [], []
     for epoch, figure in enumerate(figures.tolist(), 1):
         for found, each in zip((sgd, adam), schedules, strict=True):
