@@ -26,6 +26,14 @@ def silent() -> Iterator[Show]:
 class Progress(ABC):
     """Shows events on a stream."""
 
+    _lr: float | None = None
+    """The rate of the epoch before."""
+
+    def closing(self, event: EpochEnded, epochs: int) -> str:
+        """The line after an epoch; with lr where that is another than in the epoch before."""
+        before, self._lr = self._lr, event.record["lr"]
+        return closing(event, epochs, changed=before not in (None, self._lr))
+
     @staticmethod
     def to(stream: TextIO) -> Bar | Lines:
         """The form that fits the stream."""
@@ -50,12 +58,14 @@ def opening(event: Started) -> str:
     return f"{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
 
 
-def closing(event: EpochEnded, epochs: int) -> str:
-    """The line after an epoch."""
+def closing(event: EpochEnded, epochs: int, *, changed: bool) -> str:
+    """The line after an epoch; with lr where it has changed."""
     record = event.record
     figures = [
         f"{name} {figure(value)}" for name, value in record.items() if name not in ("epoch", "lr", "seconds")
     ]
+    if changed:
+        figures.append(f"lr {record['lr']:.4g}")
     best = "  best" if event.best else ""
     return f"epoch {record['epoch']:>{len(str(epochs))}}/{epochs}  {'  '.join(figures)}{best}"
 
@@ -77,7 +87,7 @@ class Lines(Progress):
             self._epochs = event.epochs
             print(opening(event), file=self._stream, flush=True)
         elif isinstance(event, EpochEnded):
-            print(closing(event, self._epochs), file=self._stream, flush=True)
+            print(self.closing(event, self._epochs), file=self._stream, flush=True)
 
 
 class Bar(Progress):
@@ -124,7 +134,7 @@ class Bar(Progress):
             self._move(event.epoch, (event.epoch - 1) * self._steps + event.step)
         elif isinstance(event, EpochEnded):
             epoch = int(event.record["epoch"])
-            self._console.print(closing(event, self._epochs), highlight=False, markup=False)
+            self._console.print(self.closing(event, self._epochs), highlight=False, markup=False)
             self._move(epoch, epoch * self._steps)
 
     def _move(self, epoch: int, done: int) -> None:

@@ -11,6 +11,7 @@ from declnet.app.output import count, paragraph, print_json, size, table, write
 from declnet.errors import ConfigError, DeclnetError, Diagnostic, Mark, Origin, dotted
 from declnet.runner.experiment import Experiment, load
 from declnet.runner.figures import Figures, figures
+from declnet.runner.scheduling import rates
 
 LEARNED = "Learned: parameters, gradients, optimizer state and the best epoch's copy."
 
@@ -111,6 +112,8 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     parts = [(name.replace("_", " "), size(nbytes)) for name, nbytes in memory.items()]
     table("Memory, data aside", ("what for", "size"), parts)
     paragraph(f"{LEARNED} {shared(found)}")
+    if (lr := rates(experiment.config)) is not None:
+        write(f"lr: {lr[0]:.4g} in the first epoch, {lr[1]:.4g} in the last of {count(loop.epochs)}")
 
 
 def shared(found: Figures) -> str:
@@ -121,6 +124,7 @@ def shared(found: Figures) -> str:
 
 
 def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
+    lr = rates(experiment.config)
     return {
         "name": experiment.config.name,
         "dtype": experiment.config.dtype,
@@ -140,5 +144,6 @@ def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
         "parameters": found.parameters,
         "flops": found.flops,
         "batch": found.data,
+        "lr": None if lr is None else {"first": lr[0], "last": lr[1]},
         "memory": {**asdict(found.memory), "total": found.memory.total},
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from declnet.core.optimizer import Override, Tuned
+from declnet.core.scheduler import Scheduled
 from declnet.core.wrapper import Node, Term
 
 
@@ -27,6 +28,10 @@ def _plain(value: object, folder: Path) -> object:
     if isinstance(value, Tuned):
         groups = [_plain(group, folder) for group in value.groups]
         return plain(value.optimizer, folder) | ({"groups": groups} if groups else {})
+    if isinstance(value, Scheduled):
+        warmup = {"warmup": value.warmup, "warmup_start": value.warmup_start}
+        monitor = {} if value.monitor is None else {"monitor": value.monitor}
+        return plain(value.scheduler, folder) | {"interval": value.interval} | warmup | monitor
     if isinstance(value, Override):
         changed = {name: _plain(getattr(value.optimizer, name), folder) for name in value.changed}
         return {"match": list(value.match)} | changed

@@ -17,12 +17,23 @@ from pydantic import BaseModel, ValidationError
 from declnet.config.document import Document, Value
 from declnet.config.expected import a, got, in_words, members
 from declnet.config.messages import translate, unknown_key
-from declnet.config.schema import NAME, Config, Matching, TermWiring, Tuning, Use, Wiring
+from declnet.config.schema import NAME, Config, Matching, Scheduling, TermWiring, Tuning, Use, Wiring
 from declnet.core.component import Loss, Settings
 from declnet.core.initializer import Initialization
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Optimizer, Override, Tuned
-from declnet.core.registry import REGISTRIES, Registry, initializers, losses, metrics, modules, optimizers, sources
+from declnet.core.registry import (
+    REGISTRIES,
+    Registry,
+    initializers,
+    losses,
+    metrics,
+    modules,
+    optimizers,
+    schedulers,
+    sources,
+)
+from declnet.core.scheduler import Scheduled
 from declnet.core.source import Source
 from declnet.core.suggest import any_of, did_you_mean, nearest
 from declnet.core.wrapper import Node, Refs, Term
@@ -129,6 +140,8 @@ class _Reader:
                 return self.term(raw, path) if not isinstance(raw, tuple) else self._terms(raw, path)
             if member is Tuned:
                 return self.tuned(raw, path)
+            if member is Scheduled:
+                return None if raw is None else self.scheduled(raw, path)
             if member is FilePath and isinstance(raw, str):
                 return self._file(raw, path)
             if isinstance(member, type) and issubclass(member, Settings):
@@ -245,6 +258,14 @@ class _Reader:
             return INVALID
         match = (own.match,) if isinstance(own.match, str) else own.match
         return Override(match, settings, tuple(changed))
+
+    def scheduled(self, raw: Any, path: Path) -> Scheduled | Invalid:
+        """Read the scheduler and what it counts."""
+        scheduler, own = self.split(Scheduling, schedulers, raw, path)
+        if isinstance(scheduler, Invalid) or isinstance(own, Invalid):
+            return INVALID
+        interval = own.interval or scheduler.interval
+        return Scheduled(scheduler, interval, own.warmup, own.warmup_start, own.monitor)
 
     def name(self, raw: Value, path: Path) -> bool:
         """Refuse a key that cannot be the name of a value."""

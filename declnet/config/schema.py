@@ -20,6 +20,7 @@ from declnet.core.component import Settings
 from declnet.core.initializer import Initialization
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Tuned
+from declnet.core.scheduler import WARMUP_START, Interval, Scheduled
 from declnet.core.source import Source
 from declnet.core.spec import DType
 from declnet.core.wrapper import Node, Term
@@ -130,6 +131,27 @@ class Matching(Settings):
 
     match: Annotated[str, Field(min_length=1)] | Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="a pattern of parameters' names, such as '*.bias', or a list of them"
+    )
+
+
+class Scheduling(Settings):
+    """The keys of the scheduler that are not its own."""
+
+    called = "the scheduler"
+
+    interval: Interval | None = Field(
+        None, description="what it counts, epochs or steps; left out: epochs, and steps for OneCycleLR"
+    )
+    warmup: NonNegativeInt = Field(
+        0, description="epochs or steps, as it counts, in which lr first goes up in a straight line"
+    )
+    warmup_start: Annotated[float, Field(gt=0, le=1)] = Field(
+        WARMUP_START, description="share of lr that the warm-up starts from"
+    )
+    monitor: str | None = Field(
+        None,
+        description="the figure that ReduceLROnPlateau watches, as metrics.jsonl calls it; left out: val_loss, "
+        "and train_loss where there are no validation rows",
     )
 
 
@@ -254,4 +276,5 @@ class Config(Settings):
         description="what is minimised: a loss, or a list of terms that are added"
     )
     optimizer: Tuned = Field(description="how the parameters change")
+    scheduler: Scheduled | None = Field(None, description="how lr changes in the course of the run")
     loop: Loop = Field(default_factory=Loop, description="epochs, batches and metrics")

@@ -17,6 +17,7 @@ from declnet.core.component import Component, Loss, Module
 from declnet.core.initializer import Initialization
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Optimizer
+from declnet.core.scheduler import Scheduler
 from declnet.core.source import Source
 from declnet.core.wrapper import Wrapper
 from declnet.errors import PluginError
@@ -183,6 +184,7 @@ modules: Registry[Module | Wrapper] = Registry(
 )
 losses: Registry[Loss] = Registry("loss", "losses", ("losses",), (Loss,))
 optimizers: Registry[Optimizer] = Registry("optimizer", "optimizers", ("optimizers",), (Optimizer,))
+schedulers: Registry[Scheduler] = Registry("scheduler", "schedulers", ("schedulers",), (Scheduler,))
 metrics: Registry[Metric] = Registry("metric", "metrics", ("metrics",), (Metric,))
 initializers: Registry[Initialization] = Registry(
     "initializer", "initializers", ("initializers",), (Initialization,)
@@ -193,6 +195,7 @@ REGISTRIES: tuple[Registry[Component], ...] = (
     modules,  # type: ignore[assignment]
     losses,
     optimizers,
+    schedulers,
     metrics,
     initializers,
     sources,

@@ -81,7 +81,7 @@ class RMSprop(Optimizer):
                     np.subtract(square_avg, work, out=work)
                     np.sqrt(work, out=work)
                 np.add(work, eps, out=work)
-                buffer = state.get("momentum_buffer")
+                buffer = state.get("momentum_buffer") if settings.momentum else None
                 if buffer is None:
                     np.multiply(grad, rate, out=grad)
                     np.divide(grad, work, out=work)

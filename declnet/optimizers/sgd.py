@@ -69,7 +69,7 @@ class SGD(Optimizer):
             for param, grad, *buffer, work in blocks:
                 prologue(param, grad, work)
                 direction = grad
-                if buffer:
+                if buffer and settings.momentum:
                     direction = momentum = buffer[0]
                     if step == 1:
                         np.copyto(momentum, grad)  # the first gradient counts in full, whatever the dampening

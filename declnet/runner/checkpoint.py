@@ -1,6 +1,7 @@
 """Checkpoints: NumPy's `.npz`, readable anywhere, written atomically, the same bits for the same run.
 
-Members are `model/<state_dict name>`, `optimizer/<group>/<state name>` and `meta`, a JSON text.
+Members are `model/<state_dict name>`, `optimizer/<group>/<state name>`, `scheduler/<state name>` where the
+scheduler has a state, and `meta`, a JSON text.
 """
 
 from __future__ import annotations

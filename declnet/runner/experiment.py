@@ -12,9 +12,10 @@ from declnet.config import overrides as command_line
 from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
-from declnet.config.schema import Config, DataField, Loop, with_fields_of_source
+from declnet.config.schema import Config, DataField, Loop, Split, with_fields_of_source
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Tuned, matches
+from declnet.core.scheduler import Scheduled
 from declnet.core.source import Source
 from declnet.core.spec import Kind, Spec
 from declnet.core.suggest import did_you_mean, like_pattern, some
@@ -24,6 +25,7 @@ from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
 from declnet.plan.graph import Call, Graph, Problem
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
+from declnet.runner import scheduling
 
 MOST = 20
 """Mistakes shown at most."""
@@ -99,6 +101,7 @@ class _Checker:
 
     def check(self) -> Experiment | None:
         """The experiment, or None where there are problems."""
+        self._scheduler()
         section = with_fields_of_source(self.sections.get(("data",), {}))
         source, inputs, targets = (section.get(key, {}) for key in ("source", "inputs", "targets"))
         if not isinstance(source, Source) or not isinstance(inputs, dict) or not isinstance(targets, dict):
@@ -219,6 +222,27 @@ class _Checker:
                         f"no parameter is called {pattern!r}{like_pattern(pattern, graph.parameters)}",
                         ("optimizer", "groups", index, "match", number),
                     )
+
+    def _scheduler(self) -> None:
+        """Check the scheduler against the rest of the config, and fill in what follows from it."""
+        top, loop = self.sections[()], self.sections.get(("loop",), {})
+        scheduled, optimizer, epochs = top.get("scheduler"), top.get("optimizer"), loop.get("epochs", Loop().epochs)
+        share = self.sections.get(("data", "split"), {}).get("val", Split().val)
+        metrics = loop.get("metrics", ())
+        if not isinstance(scheduled, Scheduled) or not isinstance(optimizer, Tuned):
+            return
+        if not isinstance(epochs, int) or not isinstance(share, int | float) or not isinstance(metrics, tuple):
+            return
+        known = [metric for metric in metrics if isinstance(metric, Metric)]
+        figures = scheduling.figures(known, validated=share > 0)
+        setting = scheduling.Setting(optimizer, epochs, None, figures)
+        for message, path in scheduling.problems(scheduled, setting):
+            self._problem(message, path)
+        if self.config is not None and not self.problems:
+            scheduled = scheduling.completed(scheduled, setting)
+            self.config = self.config.model_copy(update={"scheduler": scheduled})
+            for message, path in scheduling.lint(scheduled, setting, self.document):
+                self.warnings.append(Diagnostic(message, path, self.document.mark(path), "warning"))
 
     def _metrics(self, metrics: Any, graph: Graph, target: Spec | None) -> None:
         """Metrics compare the model's output with the first target."""

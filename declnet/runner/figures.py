@@ -13,6 +13,7 @@ from declnet.plan.graph import Graph
 from declnet.plan.liveness import Layout, lay_out
 from declnet.plan.store import elements, place
 from declnet.runner.experiment import Experiment
+from declnet.runner.scheduling import first
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,8 @@ def _learned(experiment: Experiment, graph: Graph) -> dict[str, int]:
     """The bytes of each parameter and buffer, with all that is kept for it."""
     dtype = experiment.config.dtype
     found = {name: 2 * nbytes for name, nbytes in _buffers(graph, dtype).items()}
-    tuned = {name: group for group, names in experiment.config.optimizer.split(graph.trained()) for name in names}
+    groups = zip(first(experiment.config), experiment.config.optimizer.split(graph.trained()), strict=True)
+    tuned = {name: optimizer for optimizer, (_, names) in groups for name in names}
     for name, parameter in graph.parameters.items():
         size = elements(parameter, dtype)
         own = Spec((size,)).nbytes(dtype)
@@ -152,9 +154,8 @@ def _memory(experiment: Experiment, graph: Graph, activations: int) -> Memory:
     dtype = experiment.config.dtype
     groups = experiment.config.optimizer.split(graph.trained())
     places = place(graph.parameters, [names for _, names in groups], dtype)
-    sizes = [
-        (optimizer, piece.stop - piece.start) for (optimizer, _), piece in zip(groups, places.slices, strict=True)
-    ]
+    settings = zip(first(experiment.config), places.slices, strict=True)
+    sizes = [(optimizer, piece.stop - piece.start) for optimizer, piece in settings]
     buffers = sum(_buffers(graph, dtype).values())
     return Memory(
         parameters=Spec((places.size,)).nbytes(dtype) + buffers,

@@ -23,6 +23,8 @@ from declnet.runner.experiment import Experiment
 from declnet.runner.keeper import Keeper
 from declnet.runner.model import Model, Optimization
 from declnet.runner.rows import Rows
+from declnet.runner.schedule import Schedule
+from declnet.runner.scheduling import settled
 from declnet.runner.signals import Signals
 
 REPORT_EVERY = 0.1
@@ -52,14 +54,16 @@ def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Eve
 class _Run:
     def __init__(self, experiment: Experiment, directory: Path | None) -> None:
         self.started = time.perf_counter()
-        self.experiment, self.config, self.loop = experiment, experiment.config, experiment.config.loop
+        self.experiment, self.loop = experiment, experiment.config.loop
         self.rows = Rows(experiment)
+        self.config = settled(experiment.config, experiment.document, self.rows.steps)
         self.noise = generator(self.config.seed, "noise")
         self.order = generator(self.config.seed, "shuffle")
         self.model = Model(experiment, self.rows.sizes(), self.noise)
         self.store = self.model.store
         self.store.initialize(generator(self.config.seed, "initialize"))
-        self.optimization = Optimization([settings for settings, _ in self.model.groups], self.store)
+        self.schedule = Schedule(self.config.scheduler, [settings for settings, _ in self.model.groups])
+        self.optimization = Optimization(self.schedule.at(1, 0), self.store)
         self.parameters = sum(param.size for param in self.store.params.values())
         self.directory = RunDirectory.create(self.config.name, directory)
         self.keeper = Keeper(self.directory, self.loop.checkpoint_every, self.loop.epochs)
@@ -82,6 +86,7 @@ class _Run:
             record["seconds"] = round(time.perf_counter() - begun, 6)
             self._require_finite(record)
             better = self.keeper.note(epoch, record.get("val_loss", record["train_loss"]), self.store.state_dict())
+            self.schedule.watch(record)
             self.directory.append(record)
             yield EpochEnded(record, better)
             if self.keeper.due(epoch):
@@ -96,6 +101,7 @@ class _Run:
             rows = self.order.permutation(rows)
         total, seen, reported = 0.0, 0, time.perf_counter()
         for step, (plan, count) in enumerate(self.rows.batches(rows, self.model.plans, training=True), 1):
+            self.optimization.settings = self.schedule.at(epoch, self.optimization.step_count)
             try:
                 total += self.optimization.step(plan) * count
             except NonFiniteError as error:
@@ -148,7 +154,8 @@ class _Run:
 
     def _state(self) -> dict[str, Array]:
         state = {f"model/{name}": array for name, array in self.store.state_dict().items()}
-        return state | {f"optimizer/{name}": array for name, array in self.optimization.state_dict().items()}
+        state |= {f"optimizer/{name}": array for name, array in self.optimization.state_dict().items()}
+        return state | {f"scheduler/{name}": array for name, array in self.schedule.state_dict().items()}
 
     def _finish(self, record: Record) -> dict[str, object]:
         """Evaluate the best parameters, and write the summary."""

@@ -163,6 +163,7 @@ def test_the_config_is_complete(runs: Runs) -> None:
             "amsgrad": False,
             "maximize": False,
         },
+        "scheduler": None,
         "loop": {
             "epochs": 3,
             "batch_size": 32,

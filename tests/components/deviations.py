@@ -29,7 +29,8 @@ HEAD = """\
 Every component is compared with PyTorch {torch} on the cases of its table (tests/components/cases) and on
 {examples} examples that Hypothesis draws: constructor arguments, shapes, numbers. Compared are outputs, the
 gradients of all inputs and parameters, and buffers, in training and in evaluation; for an optimizer the parameters
-after each of ten steps, and its state after the last.
+after each of ten steps, and its state after the last; for a scheduler the rates of two groups in each of 52
+periods, with the momentum or the first beta.
 
 The figures are the largest |declnet - PyTorch| / max(1, |PyTorch|) of all these numbers. Where sums of large
 numbers cancel, in float32 above all, PyTorch is as far from the exact result. What draws random numbers in training

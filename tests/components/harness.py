@@ -1,7 +1,8 @@
 """Runs a case with declnet; `oracle` runs it with PyTorch, and gives the same names.
 
 Results are flat: `output`, `grad_inputs.0`, `grads.weight`, `buffers.running_mean`; for an optimizer `params`,
-after each step, and `state.exp_avg`, after the last.
+after each step, and `state.exp_avg`, after the last; for a scheduler `lr`, `momentum` and `beta1` of each
+group in each period.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from declnet import testing
 from declnet.core.component import Component, Module
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Optimizer
+from declnet.core.registry import optimizers
+from declnet.core.scheduler import Scheduled, Scheduler
 from declnet.core.spec import Array, DType, Spec, numpy_dtype
+from declnet.runner.schedule import Schedule as GroupSchedule
 from declnet.testing import Descent, Run, Schedule, run, spec_of
 
 DTYPES: tuple[DType, ...] = ("float64", "float32")
@@ -111,7 +115,27 @@ def measure(
         return {"output": np.array(meter.result())}
     if isinstance(component, Optimizer):
         return optimize(component, *inputs)
+    if isinstance(component, Scheduler):
+        return schedule(component, *inputs)
     raise TypeError(f"no way to run a {type(component).__name__}")
+
+
+def schedule(scheduler: Scheduler, lrs: Array, figures: Array) -> Results:
+    """For as many periods as there are figures: the rates, the momentum of SGD and the first beta of Adam."""
+    scheduled = Scheduled(scheduler.complete(len(figures)), "epoch", monitor="figure")
+    kinds = [{"type": "SGD", "momentum": 0.9}, {"type": "Adam"}]
+    given = [[optimizers[kind["type"]].model_validate(kind | {"lr": lr}) for lr in lrs.tolist()] for kind in kinds]
+    schedules = [GroupSchedule(scheduled, groups) for groups in given]
+    sgd, adam = [], []
+    for epoch, figure in enumerate(figures.tolist(), 1):
+        for found, each in zip((sgd, adam), schedules, strict=True):
+            found.append([settings.model_dump() for settings in each.at(epoch, 0)])
+            each.watch({"epoch": epoch, "figure": figure})
+    return {
+        "lr": np.array([[group["lr"] for group in row] for row in sgd]),
+        "momentum": np.array([[group["momentum"] for group in row] for row in sgd]),
+        "beta1": np.array([[group["betas"][0] for group in row] for row in adam]),
+    }
 
 
 def flat(result: Run) -> Results:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from operator import attrgetter
 from typing import Any
 
@@ -15,6 +15,7 @@ from components.cases.case import STEPS, landscape
 from components.harness import Material, Results
 from declnet.core.component import Component, Module
 from declnet.core.optimizer import Optimizer
+from declnet.core.scheduler import Scheduler
 from declnet.core.spec import DType
 from declnet.testing import spec_of
 
@@ -73,6 +74,8 @@ def measure(component: Component, material: Material, dtype: DType, *, training:
             warnings.filterwarnings("ignore", message)
         if isinstance(component, Optimizer):
             return _optimize(component, *map(torch.from_numpy, material.inputs))
+        if isinstance(component, Scheduler):
+            return _schedule(component, *(array.tolist() for array in material.inputs))
         if component.type in REFERENCES:
             return call(REFERENCES[component.type](component), material, training)
         assert isinstance(component, Module)
@@ -132,3 +135,22 @@ def _optimize(component: Optimizer, param: torch.Tensor, gradients: torch.Tensor
     kept = {} if component.calls_closure else optimizer.state[param]
     state = sorted((name, array) for name, array in kept.items() if name != "step" and array is not None)
     return {"params": np.stack(trace)} | {f"state.{name}": array.numpy() for name, array in state}
+
+
+def _schedule(component: Scheduler, lrs: list[float], figures: list[float]) -> Results:
+    """The rates of the groups in each period, the momentum of SGD and the first beta of Adam."""
+    rows: dict[str, list[list[float]]] = {}
+    for make in (partial(torch.optim.SGD, momentum=0.9), torch.optim.Adam):
+        optimizer = make([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in lrs])
+        scheduler = counterpart(type(component))(optimizer, **arguments(component.complete(len(figures))))
+        for number, figure in enumerate(figures, 1):
+            for name in ("lr", "momentum", "betas"):
+                if name in optimizer.param_groups[0]:
+                    found = [group[name] for group in optimizer.param_groups]
+                    rows.setdefault(name, []).append([value[0] if name == "betas" else value for value in found])
+            optimizer.step()
+            if number < len(figures):
+                scheduler.step(*([figure] if component.watches else []))
+    lr = rows["lr"][: len(figures)]
+    assert rows["lr"] == 2 * lr
+    return {"lr": np.array(lr), "momentum": np.array(rows["momentum"]), "beta1": np.array(rows["betas"])}

@@ -20,7 +20,7 @@ from declnet.config.plain import plain
 from declnet.config.yaml import loads
 from declnet.core.component import Component, Loss, Module
 from declnet.core.metric import Metric
-from declnet.core.registry import Registry, family, losses, metrics, modules, optimizers
+from declnet.core.registry import Registry, family, losses, metrics, modules, optimizers, schedulers
 from declnet.core.spec import numpy_dtype
 from declnet.core.wrapper import Wrapper
 from declnet.errors import RowError, ShapeError
@@ -32,7 +32,7 @@ def has_step(subject: Subject, case: Case) -> bool:
 
 
 def test_every_component_has_cases() -> None:
-    registries: tuple[Registry[Any], ...] = (modules, losses, optimizers, metrics)
+    registries: tuple[Registry[Any], ...] = (modules, losses, optimizers, schedulers, metrics)
     registered = {
         name
         for registry in registries

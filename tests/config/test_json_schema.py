@@ -100,11 +100,12 @@ def test_every_definition_is_used() -> None:
 
 def test_every_key_is_described() -> None:
     """In its own words or, where a component shares it with others, in those of the definition."""
+    beside = ("#/$defs/Wiring/", "#/$defs/TermWiring/", "#/$defs/Scheduling/")
     undescribed = {
         f"{name}.{key}"
         for name, definition in SCHEMA["$defs"].items()
         for key, value in definition.get("properties", {}).items()
-        if "description" not in value and not value.get("$ref", "").startswith(("#/$defs/Wiring", "#/$defs/TermW"))
+        if "description" not in value and not value.get("$ref", "").startswith(beside)
     }
     types = {f"{registry.plural}.{name}.type" for registry in REGISTRIES for name in registry.files}
     assert undescribed == types | {"component.use"}
@@ -154,6 +155,7 @@ SECTIONS: dict[str, Callable[[Any], tuple[dict[str, Any], Place]]] = {
     "modules": lambda node: ({"model": [node]}, ("model", 0)),
     "losses": lambda node: ({"loss": node}, ("loss",)),
     "optimizers": lambda node: ({"optimizer": node}, ("optimizer",)),
+    "schedulers": lambda node: ({"scheduler": node}, ("scheduler",)),
     "metrics": lambda node: ({"loop": {"metrics": [node]}}, ("loop", "metrics", 0)),
     "initializers": lambda node: (
         {"model": [{"type": "Identity", "init": {"*": node}}]},

@@ -12,6 +12,8 @@ from declnet.errors import dotted
 from declnet.runner.experiment import Experiment, load
 from declnet.runner.model import Model, Optimization
 from declnet.runner.rows import Rows
+from declnet.runner.schedule import Schedule
+from declnet.runner.scheduling import settled
 from guide.one_liners import STEPS, TOLERANCE, same_law
 from guide.page import Pair
 from guide.sides import Twin, draw, write
@@ -51,14 +53,19 @@ def allocated(path: Path, *overrides: str) -> tuple[Experiment, Model]:
 
 
 def steps(pair: Pair) -> None:
-    """An optimizer: the parameters after some steps, which the pair may take itself, over `loader`."""
+    """An optimizer, with a scheduler or without: the parameters after some steps, which the pair may take itself,
+    over `loader`.
+    """
     twin = Twin(pair)
     experiment, model = allocated(write(pair, *draw(pair, twin)), "dtype=float64")
     hand_over(model, twin.model)
-    optimization = Optimization([settings for settings, _ in model.groups], model.store)
     rows = Rows(experiment)
+    scheduled = settled(experiment.config, experiment.document, rows.steps).scheduler
+    schedule = Schedule(scheduled, [settings for settings, _ in model.groups])
+    optimization = Optimization(schedule.at(1, 0), model.store)
     batches = []
-    for _ in range(STEPS):
+    for step in range(STEPS):
+        optimization.settings = schedule.at(1, step)
         plan, _ = next(rows.batches(np.arange(ROWS), model.plans, training=True))
         batches.append(tuple(torch.from_numpy(plan.inputs[name].copy()) for name in ("x", "y")))
         optimization.step(plan)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from components.cases.case import landscape
-from components.harness import Material, Results, measure
+from components.harness import Material, Results, measure, schedule
 from components.oracle import call
 from components.test_initializers import two_samples
 from declnet.config.yaml import loads
 from declnet.core.component import Component, Module
 from declnet.core.initializer import Initialization
 from declnet.core.optimizer import Optimizer
-from declnet.core.registry import family, initializers, losses, modules, optimizers
+from declnet.core.registry import family, initializers, losses, modules, optimizers, schedulers
+from declnet.core.scheduler import Scheduler
 from declnet.core.spec import Array
 from declnet.testing import initial_state, minimize, spec_of
 from guide.page import Pair, tensors
@@ -32,6 +34,9 @@ WIDTH = 4.0
 that is 1 / sqrt(2 n) of each, relative.
 """
 
+PERIODS = 40
+"""Epochs or steps that a scheduler goes through."""
+
 MANY = 100
 """Rows that are dropped from, to see what is left."""
 
@@ -41,7 +46,8 @@ def component_of(text: str) -> tuple[Component, list[str]]:
     raw = loads(f"node: {text}", text).data["node"]
     given = {"type": raw} if isinstance(raw, str) else dict(raw)
     inputs = given.pop("inputs", ())
-    cls = next(found for r in (modules, losses, optimizers, initializers) if (found := r.get(given["type"])))
+    registries = (modules, losses, optimizers, schedulers, initializers)
+    cls = next(found for registry in registries if (found := registry.get(given["type"])))
     return cls.model_validate(given), [inputs] if isinstance(inputs, str) else list(inputs)
 
 
@@ -124,6 +130,24 @@ def walk(pair: Pair) -> None:
     for point in minimize(optimizer, valley, start, STEPS).params:
         theirs.step(closure)
         close("the parameters", point, at, TOLERANCE)
+
+
+def rates(pair: Pair) -> None:
+    """One scheduler: the rates of two groups in each period, where a figure falls and then stays as it is."""
+    scheduler, _ = component_of(pair.yaml)
+    assert isinstance(scheduler, Scheduler)
+    figures = [max(1 - period / 10, 0.5) for period in range(PERIODS)]
+    groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr": lr} for lr in (0.1, 0.01)]
+    optimizer = torch.optim.SGD(groups, momentum=0.9)
+    theirs: Any = evaluate(pair.python, optimizer=optimizer, epochs=PERIODS, steps=PERIODS)
+    found = []
+    for figure in figures:
+        found.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        theirs.step(*([figure] if scheduler.watches else []))
+    ours = schedule(scheduler, np.array([0.1, 0.01]), np.array(figures))["lr"]
+    np.testing.assert_allclose(ours, found, rtol=TOLERANCE, atol=TOLERANCE * 0.01)
+    assert len(set(ours[:, 0])) > 1
 
 
 def law(pair: Pair) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from declnet.core.component import Component
-from declnet.core.registry import Registry, initializers, losses, modules, optimizers
+from declnet.core.registry import Registry, initializers, losses, modules, optimizers, schedulers
 from declnet.runner.experiment import load
 from guide.page import GUIDE, Wrong, pairs, tensors
 
@@ -19,7 +19,7 @@ COMMANDS = re.findall(r"^declnet (?:train|validate) (.*?)(?: *#.*)?$", TEXT, re.
 
 
 @pytest.mark.parametrize(
-    "registry", [modules, losses, optimizers, initializers], ids=lambda registry: registry.role
+    "registry", [modules, losses, optimizers, schedulers, initializers], ids=lambda registry: registry.role
 )
 def test_everything_has_its_pair(registry: Registry[Component]) -> None:
     """And is there called by PyTorch's name."""

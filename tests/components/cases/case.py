@@ -18,11 +18,14 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 from declnet.core.component import Component, Module
 from declnet.core.laws import Law
 from declnet.core.optimizer import Optimizer
-from declnet.core.registry import losses, metrics, modules, optimizers
+from declnet.core.registry import losses, metrics, modules, optimizers, schedulers
 from declnet.core.spec import Array, DType, Spec
 
 STEPS = 10
 """Steps an optimizer case takes; the learning rate is halved after the first half of them."""
+
+PERIODS = 52
+"""Periods that a scheduler's case goes through."""
 
 
 def landscape(row: Array, at: Array) -> tuple[float, Array]:
@@ -139,7 +142,8 @@ def scaled(scale: float, reason: str) -> dict[DType, Tolerance]:
 @dataclass(frozen=True)
 class Case:
     """One component on one set of inputs. For an optimizer: the parameters, and for each step a gradient, or the
-    row that tilts the `landscape` where it calls the closure itself.
+    row that tilts the `landscape` where it calls the closure itself. For a scheduler: the rates of two groups, and
+    a figure for each period.
     """
 
     arguments: Mapping[str, object]
@@ -223,7 +227,9 @@ class Subject:
     def cls(self) -> type[Component]:
         """The component's class."""
         found: type[Component] | None
-        return next(found for r in (modules, losses, optimizers, metrics) if (found := r.get(self.name)))
+        return next(
+            found for r in (modules, losses, optimizers, schedulers, metrics) if (found := r.get(self.name))
+        )
 
     def __call__(self, arguments: Mapping[str, object]) -> Component:
         """The component with these arguments."""

@@ -23,6 +23,7 @@ from components.cases import (
     pad,
     pooling,
     ranking_losses,
+    schedulers,
 )
 from components.cases.case import Case, Subject
 from declnet.core.component import Component
@@ -41,7 +42,7 @@ FAMILIES: dict[str, tuple[Subject, ...]] = {
             difference_losses,
             ranking_losses,
         ),
-        *(optimizers, metrics),
+        *(optimizers, schedulers, metrics),
     )
 }
 SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)
