@@ -124,7 +124,7 @@ def inspect(
 
 @app.command()
 def runs(
-    directory: Annotated[Path, typer.Argument(help="Where the runs are.")] = Path("runs"),
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where the runs are.")] = Path("runs"),
     *,
     sort: Annotated[
         str,

@@ -16,8 +16,8 @@ from declnet.runner.past import Run, read
 def compare(names: Sequence[str], *, as_json: bool) -> None:
     """Print where the configs differ, and the figures side by side."""
     paths = _paths(names)
-    found = differences([config(path) for path in paths])
     runs = [read(path) for path in paths]
+    found = differences([config(path) for path in paths])
     if as_json:
         changes = [{"path": dotted(item.path), "values": _values(item, paths)} for item in found]
         print_json({"runs": [described(run) for run in runs], "differences": changes})

@@ -28,11 +28,12 @@ class Absent(Enum):
 ABSENT: Final = Absent.ABSENT
 
 
+Key = str | int
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A key path, and what each config has there. Of a list whose items were only put in another order, the values
-    are the names of the items.
-    """
+    """A key path, and what each config has there: where only the order is another, the names in that order."""
 
     path: Path
     values: tuple[object, ...]
@@ -69,43 +70,31 @@ def differences(configs: Sequence[Mapping[str, object]]) -> list[Difference]:
 def _differences(path: Path, values: Sequence[object], *, item: bool = False) -> Iterator[Difference]:
     """`item`: of a list, where one of another type is another one as a whole."""
     # What is written in the same way is the same: 1 is not true, and the order of names is part of a config.
-    texts = [None if value is ABSENT else written(value) for value in values]
-    if len(set(texts)) == 1:
+    if len({ABSENT if value is ABSENT else written(value) for value in values}) == 1:
         return
-    there = [value for value in values if value is not ABSENT]
-    if len({text for text in texts if text is not None}) > 1:
-        types = {str(value.get("type")) for value in there if isinstance(value, Mapping)}
-        if all(isinstance(value, Mapping) for value in there) and not (item and len(types) > 1):
-            yield from _inside(path, values)
-            return
-        if all(isinstance(value, list) for value in there) and any(map(_has_mapping, there)):
-            named = [_by_name(value) if isinstance(value, list) else value for value in values]
-            yield from _inside(path, named, items=True)
-            return
-    yield Difference(path, tuple(values))
-
-
-def _has_mapping(value: object) -> bool:
-    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
+    mappings = [value for value in values if isinstance(value, Mapping)]
+    lists = [value for value in values if isinstance(value, list)]
+    types = {str(value.get("type")) for value in mappings}
+    if len(mappings) == len(values) and not (item and len(types) > 1):
+        yield from _inside(path, mappings)
+    elif len(lists) == len(values) and any(isinstance(inner, Mapping) for value in lists for inner in value):
+        yield from _inside(path, list(map(_by_name, lists)), items=True)
+    else:
+        yield Difference(path, tuple(values))
 
 
 def _by_name(items: list[object]) -> dict[str | int, object]:
     """The items of a list as a config calls them: by their names, or where they have none, their numbers."""
     names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
-    return {
-        number if name is None else name: item for number, (name, item) in enumerate(zip(names, items, strict=True))
-    }
+    return {number if name is None else name: items[number] for number, name in enumerate(names)}
 
 
-def _inside(path: Path, values: Sequence[object], *, items: bool = False) -> Iterator[Difference]:
+def _inside(path: Path, values: Sequence[Mapping[Key, object]], *, items: bool = False) -> Iterator[Difference]:
     """What differs within mappings, or within lists whose items have names."""
-    there: list[Mapping[str | int, object]] = [value for value in values if isinstance(value, Mapping)]
-    for key in dict.fromkeys(key for value in there for key in value):
-        inner = [value.get(key, ABSENT) if isinstance(value, Mapping) else ABSENT for value in values]
-        yield from _differences((*path, key), inner, item=items)
-    common = set[str | int].intersection(*map(set, there))
-    orders = [[key for key in value if key in common] for value in there]
+    for key in dict.fromkeys(key for value in values for key in value):
+        yield from _differences((*path, key), [value.get(key, ABSENT) for value in values], item=items)
+    common = set.intersection(*map(set, values))
+    orders = [[key for key in value if key in common] for value in values]
     # The arguments of two types have orders of their own, which say nothing.
     if "type" not in common and any(order != orders[0] for order in orders):
-        placed = iter(orders)
-        yield Difference(path, tuple(next(placed) if isinstance(value, Mapping) else ABSENT for value in values))
+        yield Difference(path, tuple(orders))

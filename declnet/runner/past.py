@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 
 from declnet.config import yaml
 from declnet.config.document import DIGITS
-from declnet.errors import CheckpointError, ConfigError
+from declnet.errors import CheckpointError, ConfigError, dotted
 from declnet.runner.files import machine
 
 LARGEST = 64 << 20
@@ -240,5 +240,8 @@ def _checked(
         return read(raw)
     except ValidationError as refusal:
         first = refusal.errors(include_url=False)[0]
-        place = "".join(f"{part}: " for part in first["loc"])
-        raise error(f"{where}: damaged: {place}{first['msg']}") from None
+        if first["type"] == "json_invalid":
+            raise error(f"{where}: damaged: this is not JSON, or only the beginning of it") from None
+        place = dotted(first["loc"][:2])  # behind that, only which types were tried
+        message = first["msg"].removeprefix("Value error, ")
+        raise error(f"{where}: damaged: {f'{place}: ' if place else ''}{message}") from None
