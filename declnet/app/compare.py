@@ -26,7 +26,7 @@ def compare(names: Sequence[str], *, as_json: bool) -> None:
     if len(set(labels)) < len(labels):
         labels = [str(path) for path in paths]
     if found:
-        rows = [(dotted(item.path), *map(_shown, item.values)) for item in found]
+        rows = [(written(dotted(item.path)), *map(_shown, item.values)) for item in found]
         title = f"the configs differ in {len(found)} place{'s' * (len(found) > 1)}"
         table(title, ("", *labels), rows, left=range(len(labels) + 1))
     else:

@@ -27,7 +27,6 @@ class Absent(Enum):
 
 ABSENT: Final = Absent.ABSENT
 
-
 Key = str | int
 
 
@@ -41,13 +40,13 @@ class Difference:
 
 def find(name: str) -> FilePath:
     """The directory of a run, from its path or from its name within runs/. ConfigError where there is none."""
-    for path in (FilePath(name), RUNS / name):
-        if path.is_dir():
-            return path
-    known: list[str] = []
-    if RUNS.is_dir():
-        with machine(f"read {RUNS}"):
-            known = sorted(path.name for path in RUNS.iterdir() if (path / "config.yaml").is_file())
+    with machine(f"read {name}"):
+        there = [path for path in (FilePath(name), RUNS / name) if path.is_dir()]
+        if there:
+            return next((path for path in there if (path / "config.yaml").exists()), there[0])
+    with machine(f"read {RUNS}"):
+        inside = RUNS.iterdir() if RUNS.is_dir() else ()
+        known = sorted(path.name for path in inside if (path / "config.yaml").exists())
     near = did_you_mean(name, known) or (f"; in {RUNS} there is {some(known)}" if known else "")
     raise ConfigError(f"{name}: no directory of a run, neither here nor in {RUNS}{near}")
 
@@ -83,7 +82,7 @@ def _differences(path: Path, values: Sequence[object], *, item: bool = False) ->
         yield Difference(path, tuple(values))
 
 
-def _by_name(items: list[object]) -> dict[str | int, object]:
+def _by_name(items: list[object]) -> dict[Key, object]:
     """The items of a list as a config calls them: by their names, or where they have none, their numbers."""
     names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
     return {number if name is None else name: items[number] for number, name in enumerate(names)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,18 +52,17 @@ def history(directory: Path, sort: str = STARTED, limit: int | None = None) -> H
 
 def _folders(directory: Path) -> tuple[list[Path], list[Diagnostic]]:
     """The directories of runs, the newest first, and warnings of those that are none."""
-    if not directory.is_dir():
-        raise ConfigError(
-            f"{directory}: {'this is no directory' if directory.exists() else 'there is no such directory'}"
-            f"{'; declnet train writes runs to it' if directory == RUNS else ''}"
-        )
-    if (directory / "config.yaml").is_file():
-        return [directory], []
-    with machine(f"read {directory}"), os.scandir(directory) as entries:
-        names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+    with machine(f"read {directory}"):
+        if not directory.is_dir():
+            what = "this is no directory" if directory.exists() else "there is no such directory"
+            hint = "; declnet train writes runs to it" if directory == RUNS else ""
+            raise ConfigError(f"{directory}: {what}{hint}")
+        if (directory / "config.yaml").exists():
+            return [directory], []
+        inside = sorted(path for path in directory.iterdir() if not path.name.startswith(".") and path.is_dir())
     dated: list[tuple[int, Path]] = []
     warnings = []
-    for path in (directory / name for name in names):
+    for path in inside:
         try:
             dated.append((-config_of(path).st_mtime_ns, path))
         except DeclnetError as error:

@@ -201,10 +201,10 @@ def _progress(path: Path) -> tuple[_Record | None, _Record | None]:
     last = best = None
     lowest = (True, float("inf"))
     with machine(f"read {path}"), _opened(path) as file:
-        lines = iter(()) if file is None else iter(lambda: _limited(file.readline(LARGEST + 1), path), b"")
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):  # it is being written, or the machine went down meanwhile
-                break
+        number = 0
+        # A last line without an end is being written, or the machine went down meanwhile.
+        while file is not None and (line := _limited(file.readline(LARGEST + 1), path)).endswith(b"\n"):
+            number += 1
             last = _checked(_Record.model_validate_json, line, f"{path}:{number}")
             figures = last.__pydantic_extra__
             loss = figures.get("val_loss", figures.get("train_loss"))

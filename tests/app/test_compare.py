@@ -225,6 +225,28 @@ def test_what_cannot_be_compared(runs: Runs) -> None:
         assert result.stderr == f"error: {wrong[names]}\n"
 
 
+def test_a_directory_here_that_is_no_run(runs: Runs) -> None:
+    """A run of that name in runs/ is what is meant."""
+    (runs.command.cwd / "tiny-2").mkdir()
+    result = runs.command("compare", "tiny-1", "tiny-2", "--json")
+    assert [run["run"] for run in json.loads(result.stdout)["runs"]] == ["runs/tiny-1", "runs/tiny-2"]
+    (runs.command.cwd / "tiny-2").rmdir()
+
+
+def test_a_key_never_sends_codes_to_the_terminal(command: Command) -> None:
+    prepare(command.cwd)
+    train(command)
+    train(command)
+    node = "{type: Linear, in_features: 2, out_features: 3, bias: true"
+    for run, law in (("tiny-1", "zeros_"), ("tiny-2", "ones_")):
+        path = command.cwd / "runs" / run / "config.yaml"
+        text = path.read_text("utf-8").replace(node, node + rf', init: {{"\e[2J*": {law}}}')
+        path.write_text(text, encoding="utf-8")
+    result = command("compare", "tiny-1", "tiny-2")
+    assert (result.rc, result.stderr) == (0, "")
+    assert r'"model[0].init.\u001b[2J*.type"  zeros_  ones_' in result.stdout.splitlines()
+
+
 def test_nothing_to_choose_from(command: Command) -> None:
     result = command("compare", "a", "b")
     assert (result.rc, result.stdout) == (2, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -245,6 +246,31 @@ def test_looking_leaves_no_lock(folder: Path) -> None:
         pass
 
 
+def test_a_file_system_without_locks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    fabricate(folder / "x-1")
+    (folder / "x-1" / "summary.json").unlink()
+    monkeypatch.setattr(past.fcntl, "flock", refuse)
+    assert read(folder / "x-1").state == "stopped"
+
+
+def test_a_run_that_ends_while_it_is_looked_at(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody had locked it, because it was done by then."""
+    path = folder / "x-1"
+    fabricate(path)
+    (path / "summary.json").rename(path / "later")
+    in_use = past._in_use
+
+    def end(folder: Path) -> bool:
+        (path / "later").rename(path / "summary.json")
+        return in_use(folder)
+
+    monkeypatch.setattr(past, "_in_use", end)
+    assert (read(path).state, read(path).parameters) == ("finished", 10)
+
+
 def test_a_line_that_is_being_written(folder: Path) -> None:
     path = folder / "x-1"
     fabricate(path)
@@ -322,6 +348,11 @@ BROKEN = [
         SUMMARY.replace("loss", r"\u001b[31m"),
         "warning: {path}: damaged: val.\ufffd[31m: '\\x1b[31m' is a name that cannot be shown",
     ),
+    (
+        "summary.json",
+        SUMMARY.replace("0.5", "1" + 400 * "0"),
+        "warning: {path}: damaged: val.loss: Input should be a finite number",
+    ),
     ("summary.json", None, "warning: {path}: damaged: this is not a file"),
     ("metrics.jsonl", LINE + "{\n" + LINE, f"warning: {{path}}:2: damaged: {NOT_JSON}"),
     ("metrics.jsonl", LINE + "\0\0\0\n", f"warning: {{path}}:2: damaged: {NOT_JSON}"),
@@ -376,6 +407,9 @@ def test_what_is_no_run(command: Command) -> None:
     (folder / "data" / "x-2").mkdir(parents=True)
     (folder / "dangling").symlink_to("nowhere")
     (folder / "linked").symlink_to("x-1")
+    (folder / "circle").symlink_to("circle")
+    (folder / "loop").mkdir()
+    (folder / "loop" / "config.yaml").symlink_to("config.yaml")
     fabricate(folder / "\x1b[2J")
     fabricate(folder / os.fsdecode(b"\xff"))
     os.utime(folder / "x-1" / "config.yaml", (DAY, DAY))
@@ -384,6 +418,7 @@ def test_what_is_no_run(command: Command) -> None:
     assert result.stderr == (
         "warning: runs/\ufffd[2J: not the directory of a run: its name cannot be shown\n"
         "warning: runs/data: not the directory of a run: it has no config.yaml\n"
+        "warning: cannot read runs/loop: Too many levels of symbolic links\n"
         "warning: runs/\ufffd: not the directory of a run: its name cannot be shown\n"
     )
 
@@ -428,6 +463,8 @@ def test_where_no_runs_are(command: Command) -> None:
     default, missing, file, empty, as_json, sort = command.each(
         "runs", "runs there", "runs file", "runs empty", "runs empty --json", "runs empty --sort nothing"
     )
+    too_long = command("runs", 300 * "x")
+    assert (too_long.rc, too_long.stderr) == (5, f"error: cannot read {300 * 'x'}: File name too long\n")
     hint = "; declnet train writes runs to it"
     assert (default.rc, default.stderr) == (2, f"error: runs: there is no such directory{hint}\n")
     assert (missing.rc, missing.stderr) == (2, "error: there: there is no such directory\n")
