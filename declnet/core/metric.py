@@ -24,8 +24,8 @@ class Meter(ABC):
 class Metric(Component, ABC):
     """A figure computed from the model's output and the target."""
 
-    higher_is_better: ClassVar[bool] = True
-    """Of two runs, which is the better one; False for what measures errors."""
+    higher_is_better: ClassVar[bool | None] = None
+    """Which of two results is the better one, so that it can choose the best epoch; None: neither."""
 
     @abstractmethod
     def check(self, output: Spec, target: Spec) -> None:

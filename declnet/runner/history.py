@@ -97,5 +97,5 @@ def _higher_is_better(name: str) -> bool:
     from declnet.core.registry import metrics  # imports NumPy, which nothing else here needs
 
     metric = metrics.get(label.partition("(")[0])
-    # One that is not there is from a plug-in that was: most metrics are shares of what is right.
-    return metric is None or metric.higher_is_better
+    # Of a metric that does not say, or whose plug-in is not there any more: most are shares of what is right.
+    return metric is None or metric.higher_is_better is not False

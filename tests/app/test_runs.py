@@ -170,6 +170,8 @@ def test_a_metric_says_what_is_better(folder: Path, monkeypatch: pytest.MonkeyPa
     names = lambda sort: [run.path.name for run in history(Path("r"), sort).runs]  # noqa: E731 - used thrice
     highest = ["x-2", "x-1", "x-0"]
     assert names("val_accuracy") == names("val_plugged") == names("test_plugged(k=3)") == highest
+    monkeypatch.setattr(Accuracy, "higher_is_better", None)
+    assert names("val_accuracy") == highest
     monkeypatch.setattr(Accuracy, "higher_is_better", False)
     assert names("val_accuracy") == highest[::-1]
 
