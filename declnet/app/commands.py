@@ -123,6 +123,43 @@ def inspect(
 
 
 @app.command()
+def runs(
+    directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where the runs are.")] = Path("runs"),
+    *,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="FIGURE",
+            help="The best first, by val_loss, test_accuracy, ..., parameters, seconds; started: the newest.",
+        ),
+    ] = "started",
+    limit: Annotated[
+        Optional[int],  # noqa: UP045 - Typer reads the annotation
+        typer.Option("--limit", "-n", min=1, help="Only so many of them."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List the runs in a directory, with the figures of their best epochs."""
+    from declnet.app.runs import runs as run
+
+    run(directory, sort=sort, limit=limit, as_json=json)
+
+
+@app.command()
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Directories of runs, or their names in runs/.", show_default=False),
+    ],
+    json: Json = False,
+) -> None:
+    """Show where the configs of runs differ, and their figures side by side."""
+    from declnet.app.compare import compare as run
+
+    run(runs, as_json=json)
+
+
+@app.command()
 def list_components(
     name: Annotated[
         Optional[str],  # noqa: UP045 - Typer reads the annotation

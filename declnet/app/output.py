@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from declnet.errors import MachineError
 
@@ -51,7 +51,9 @@ def written() -> Iterator[None]:
 
 
 def table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
-    """Print a table to stdout; the columns in `left` are texts, the others numbers, set flush right."""
+    """Print a table to stdout; the columns in `left` are texts, the others numbers, set flush right. Texts are
+    broken where a terminal is too narrow, but for the first of a row, which is its name.
+    """
     if sys.stdout.isatty():
         _rich_table(title, headers, rows, left)
         return
@@ -77,19 +79,21 @@ def _rich_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
             return
         drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
         for index, header in enumerate(headers):
-            if index in left:
-                drawn.add_column(header, overflow="fold")
-            else:
-                drawn.add_column(header, justify="right", no_wrap=True)
+            justify: Literal["left", "right"] = "left" if index in left else "right"
+            drawn.add_column(header, justify=justify, overflow="fold", no_wrap=not _breaks(index, left))
         for row in rows:
             drawn.add_row(*(Text(cell) for cell in row))
         console.print(drawn)
 
 
+def _breaks(index: int, left: Sequence[int]) -> bool:
+    return index > 0 and index in left
+
+
 def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> int:
-    """The columns that a table needs if its texts are folded, and its numbers are not."""
+    """The columns that a table needs if its texts are folded, and its names and numbers are not."""
     widths = [
-        _TEXT if index in left else max(map(len, (header, *(row[index] for row in rows))))
+        _TEXT if _breaks(index, left) else max(map(len, (header, *(row[index] for row in rows))))
         for index, header in enumerate(headers)
     ]
     return sum(widths) + 2 * (len(widths) - 1)

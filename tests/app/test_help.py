@@ -21,6 +21,8 @@ HELP = {
     "train --help": "  Train the network a config describes, and write a run directory.\n",
     "validate -h": "  Check configs without running them; print shapes, parameters, FLOPs and\n  memory.\n",
     "inspect --help": "  Show the network a config describes: its nodes as they nest, with shapes,\n  parameters,",
+    "runs --help": "  List the runs in a directory, with the figures of their best epochs.\n",
+    "compare --help": "  Show where the configs of runs differ, and their figures side by side.\n",
     "list-components --help": "  List what a config can name, or explain one of them.\n",
     "schema --help": "  Print the JSON Schema of configs, by which editors complete and check.\n",
 }
@@ -32,6 +34,8 @@ WRONG = {
     "validate": "Missing argument 'CONFIG...'",
     "inspect": "Missing argument 'CONFIG'",
     "inspect c.yaml --format pdf": "'pdf' is not one of 'text', 'json', 'mermaid', 'dot'",
+    "runs -n 0": "Invalid value for '--limit' / '-n'",
+    "compare": "Missing argument 'RUN...'",
     "list-components Linear ReLU": "Got unexpected extra argument",
 }
 
@@ -54,7 +58,7 @@ def test_help_says_what_it_is_for(results: dict[str, Result], text: str) -> None
 def test_help_names_every_option(results: dict[str, Result]) -> None:
     for word in ("CONFIG", "KEY=VALUE", "--run-dir", "--json", "--quiet", "-q", "optimizer.lr=0.01"):
         assert word in results["train --help"].stdout
-    for word in ("train", "validate", "inspect", "list-components", "schema", "--version"):
+    for word in ("train", "validate", "inspect", "runs", "compare", "list-components", "schema", "--version"):
         assert word in results["--help"].stdout
 
 

@@ -220,6 +220,25 @@ def test_a_table_never_breaks_a_number(command: Command, columns: int, rows: boo
     assert any(re.match(r"0 +Linear +\(32, 256\) +16,640 ", line) for line in lines) is rows
 
 
+def test_runs_on_a_terminal(command: Command) -> None:
+    """A line a run where there is room, else a paragraph; key paths are never broken."""
+    for rate in ("0.01", "0.02"):
+        assert command("train", "c.yaml", "loop.epochs=1", f"optimizer.lr={rate}").rc == 0
+    for columns, row in ((140, r"digits-mlp-1 +\d{4}-"), (60, r"  started \d{4}-")):
+        rc, output = on_a_terminal(command, "runs", columns=columns)
+        lines = plain(output)
+        assert (rc, lines[0], max(map(len, lines)) <= columns) == (0, "2 runs in runs", True)
+        assert any(re.match(row, line) for line in lines)
+    for columns, row in ((40, r"optimizer\.lr +0\.01 +0\.02"), (30, r"optimizer\.lr")):
+        rc, output = on_a_terminal(
+            command, "compare", "digits-mlp-1", "digits-mlp-2", columns=columns, NO_COLOR="1"
+        )
+        assert (rc, not re.search(r"\x1b\[3\d", output)) == (0, True)
+        lines = plain(output)
+        assert (lines[0], max(map(len, lines)) <= columns) == ("the configs differ in 1 place", True)
+        assert any(re.fullmatch(row, line) for line in lines)
+
+
 class BoomError(Exception):
     """A bug."""
 
