@@ -14,10 +14,13 @@ from declnet.errors import Mark
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a source holds for each row under one name. `kind` None: a number, read as the config says."""
+    """What a source holds for each row under one name. `kind` None: a number, read as the config says. `refused`:
+    why no field can be made of it, where that is so.
+    """
 
     shape: tuple[int, ...] = ()
     kind: Kind | None = None
+    refused: str = ""
 
 
 class Source(Component, ABC):
@@ -39,4 +42,7 @@ class Source(Component, ABC):
 
     @abstractmethod
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
-        """The rows of these columns, one array a column, rows first. DataError names the bad cell."""
+        """The rows of these columns, one array a column, rows first. DataError names the bad cell.
+
+        An array may be read-only, and a view of a file or of other memory: nothing is written to it.
+        """

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array, DType, Kind, Spec, numpy_dtype
 from declnet.errors import RowError, ShapeError
+
+BLOCK = 1 << 20
+"""Bytes of a column that are checked and converted at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ def field(known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind 
     for name in names:
         if name not in known:
             raise ShapeError(f"the source has no column {name!r}", field=name)
+        if known[name].refused:
+            raise ShapeError(f"column {name!r} {known[name].refused}", field=name)
     found = [known[name] for name in names]
     kinds = {column.kind for column in found} - {None}
     own: Kind = "float" if not kinds else next(iter(k for k in kinds if k)) if len(kinds) == 1 else "float"
@@ -45,39 +51,73 @@ def field(known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind 
 
 
 def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:
-    """The rows of all fields, one C-contiguous array each, rows first."""
+    """The rows of all fields, one array each, rows first, all numbers checked.
+
+    Most have the dtype that their field has. What would take more memory converted than it does now (bytes, a file
+    mapped into memory, windows that overlap) is left as it is, for batches to convert the rows that they gather.
+    """
     columns = source.read(sorted({name for item in fields.values() for name in item.columns}))
     arrays: dict[str, Array] = {}
     for name, item in fields.items():
-        parts = [_cast(columns[column], column, item.spec.kind, dtype) for column in item.columns]
-        arrays[name] = np.stack(parts, axis=1) if item.stacked else np.ascontiguousarray(parts[0])
+        wanted = numpy_dtype(item.spec.kind, dtype)
+        for column in item.columns:
+            _check(columns[column], column, wanted)
+        if item.stacked:
+            arrays[name] = np.empty((len(columns[item.columns[0]]), len(item.columns)), wanted)
+            for index, column in enumerate(item.columns):
+                arrays[name][:, index] = columns[column]
+        else:
+            values = columns[item.columns[0]]
+            arrays[name] = values if _is_left(values, wanted) else values.astype(wanted, order="C")
     return arrays
 
 
-def _cast(values: Array, name: str, kind: Kind, dtype: DType) -> Array:
-    """A column in the dtype that its field has; RowError where a number does not fit."""
-    if kind == "int":
-        _require_integers(values, name)
-    with np.errstate(over="ignore"):
-        cast = values.astype(numpy_dtype(kind, dtype), copy=False)
-    if kind == "float" and not np.isfinite(cast).all():
-        row = int(np.argwhere(~np.isfinite(cast))[0][0])
-        raise RowError(
-            f"column {name!r}: {values[row]:g} is too large for {dtype}; dtype: float64 can hold it", row, name
-        )
-    return cast
+def _is_left(values: Array, wanted: np.dtype[Any]) -> bool:
+    """Whether a column stays as it is: it has the dtype already, or would only grow."""
+    if values.dtype == wanted and values.flags.c_contiguous:
+        return True
+    if values.ndim == 1 or not values[0].flags.c_contiguous:
+        return False
+    overlap = values.strides[0] < values[0].nbytes
+    return overlap or values.itemsize < wanted.itemsize or isinstance(values, np.memmap)
 
 
-def _require_integers(values: Array, name: str) -> None:
-    """Refuse fractions and what does not fit 64 bits in a column that is to hold integers."""
-    if values.dtype.kind != "f":
-        return
-    wrong = (values != np.floor(values)) | (np.abs(values) >= 2**63)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise RowError(
-            f"column {name!r} is to hold integers (dtype: int64), but this is {values[row]:g}", row, name
-        )
+def _check(values: Array, name: str, wanted: np.dtype[Any]) -> None:
+    """Go through a column, block by block; RowError where a number does not fit the dtype of its field."""
+    find = _not_whole if wanted.kind == "i" else _not_finite
+    step = max(1, BLOCK // max(1, values[:1].nbytes))
+    for start in range(0, len(values), step):
+        block = values[start : start + step]
+        with np.errstate(over="ignore"):
+            wrong = find(block, wanted)
+        if wrong is not None and wrong.any():
+            place = tuple(np.argwhere(wrong)[0])
+            raise RowError(f"column {name!r}{_complaint(block[place], wanted)}", start + int(place[0]), name)
+
+
+def _not_whole(block: Array, _: np.dtype[Any]) -> Array | None:
+    """Where there are fractions, or what does not fit 64 bits; None where the dtype has neither."""
+    if block.dtype.kind == "f":
+        whole: Array = (block == np.floor(block)) & (np.abs(block) < 2**63)
+        return ~whole
+    return block > np.iinfo(np.int64).max if block.dtype == np.uint64 else None
+
+
+def _not_finite(block: Array, wanted: np.dtype[Any]) -> Array | None:
+    """Where there is nan or infinity, or a number too large; None where the dtype has none of them."""
+    if block.dtype.kind != "f":
+        return None
+    finite: Array = np.isfinite(block.astype(wanted, copy=False))
+    return ~finite
+
+
+def _complaint(value: Any, wanted: np.dtype[Any]) -> str:
+    """What is wrong with a number that does not fit."""
+    if wanted.kind == "i":
+        return f" is to hold integers (dtype: int64), but this is {value:g}"
+    if not np.isfinite(value):
+        return f": {value:g} is not a finite number"
+    return f": {value:g} is too large for {wanted}; dtype: float64 can hold it"
 
 
 def split(rows: int, shares: Sequence[float], rng: np.random.Generator) -> list[Array]:

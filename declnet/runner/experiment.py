@@ -140,7 +140,7 @@ class _Checker:
                     right = False
                     near = (
                         ""
-                        if error.field is None
+                        if error.field is None or error.field in known
                         else did_you_mean(error.field, known) or f"; there is {some(list(known))}"
                     )
                     self._problem(error.message + near, self._item_path(path, error.field))

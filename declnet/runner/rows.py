@@ -99,6 +99,10 @@ class Rows:
                 return
             plan = plans[training, len(chosen)]
             for name, buffer in plan.inputs.items():
-                # `clip` spares a copy of the result; row numbers are always in range.
-                np.take(self._arrays[name], chosen, axis=0, out=buffer, mode="clip")
+                array = self._arrays[name]
+                if array.dtype == buffer.dtype and array.flags.c_contiguous and array.flags.aligned:
+                    # `clip` spares a copy of the result; row numbers are always in range.
+                    np.take(array, chosen, axis=0, out=buffer, mode="clip")
+                else:  # `take` would copy all of it
+                    buffer[...] = array[chosen]
             yield plan, len(chosen)

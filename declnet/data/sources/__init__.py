@@ -5,6 +5,7 @@ from __future__ import annotations
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "csv": ("CSV",),
     "digits": ("Digits",),
+    "npz": ("NPZ", "NPY"),
     "tuples": ("Pairs", "Triplets"),
 }
 """The components of this family, by the file that holds them."""
