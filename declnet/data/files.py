@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import stat
 import zlib
 from collections.abc import Iterator
@@ -58,6 +59,11 @@ def unpacked(path: Path, key: KeyPath = ("path",)) -> Iterator[IO[bytes]]:
                 yield inner  # type: ignore[misc] # an IO[bytes] but by name
         else:
             yield file
+
+
+def at_most(file: IO[bytes]) -> int:
+    """How many bytes can come of an open file: as many as there are, or as gzip can have packed into them."""
+    return os.fstat(file.fileno()).st_size * (DEFLATE if isinstance(file, gzip.GzipFile) else 1)
 
 
 def _reason(error: OSError | ValueError) -> str:

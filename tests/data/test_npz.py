@@ -16,7 +16,7 @@ import pytest
 from declnet.core.source import Column, Source
 from declnet.data import table
 from declnet.data.sources.npz import NPY, NPZ
-from declnet.errors import ConfigError, DataError
+from declnet.errors import ConfigError
 from declnet.runner.experiment import load
 
 if TYPE_CHECKING:
@@ -28,16 +28,11 @@ LABELS = np.arange(5)
 FLOATS = np.linspace(0, 1, 15).reshape(5, 3)
 
 
+Refusal = Callable[[Callable[[], object]], str]
+
+
 @pytest.fixture(autouse=True)
 def _folder(folder: Path) -> None: ...
-
-
-def refusal(call: Callable[[], object]) -> str:
-    with pytest.raises(DataError) as caught:
-        call()
-    (diagnostic,) = caught.value.diagnostics
-    assert caught.value.exit_code == 3
-    return diagnostic.text
 
 
 def source_of(arrays: dict[str, Any], save: str) -> Source:
@@ -161,7 +156,7 @@ DAMAGED = [
 
 @pytest.mark.parametrize(("content", "reason"), DAMAGED)
 @pytest.mark.parametrize("save", ["npy", "stored", "packed"])
-def test_damaged_arrays(content: bytes, reason: str, save: str) -> None:
+def test_damaged_arrays(content: bytes, reason: str, save: str, refusal: Refusal) -> None:
     if save == "npy":
         Path("x.npy").write_bytes(content)
         source: Source = NPY(files={"x": Path("x.npy")})
@@ -188,7 +183,7 @@ def packed(content: bytes, how: int = 8, name: str = "x.npy") -> bytes:
     return file.getvalue()
 
 
-def test_archives_that_lie() -> None:
+def test_archives_that_lie(refusal: Refusal) -> None:
     """A member that says it unpacks to terabytes; one that holds less than it says; and no archive at all."""
     source = NPZ(path=Path("a.npz"))
     big = header("(1000000000000,)")
@@ -210,14 +205,14 @@ def test_archives_that_lie() -> None:
 
 
 @pytest.mark.parametrize("cut", range(0, 500, 7))
-def test_an_archive_cut_short(cut: int) -> None:
+def test_an_archive_cut_short(cut: int, refusal: Refusal) -> None:
     np.savez("a.npz", x=FLOATS)
     data = Path("a.npz").read_bytes()
     Path("a.npz").write_bytes(data[: max(0, len(data) - cut - 1)])
     assert refusal(NPZ(path=Path("a.npz")).columns).startswith("path: a.npz: ")
 
 
-def test_encrypted_and_foreign_members() -> None:
+def test_encrypted_and_foreign_members(refusal: Refusal) -> None:
     raw = bytearray(packed(header("(1,)") + bytes(4)))
     raw[6] |= 1
     raw[raw.index(b"PK\1\2") + 8] |= 1
@@ -227,7 +222,7 @@ def test_encrypted_and_foreign_members() -> None:
     assert NPZ(path=Path("a.npz")).columns() == {}
 
 
-def test_files_that_are_none() -> None:
+def test_files_that_are_none(refusal: Refusal) -> None:
     os.mkfifo("pipe")
     for path, reason in {
         "pipe": "is not a regular file",
@@ -239,7 +234,7 @@ def test_files_that_are_none() -> None:
 
 
 @pytest.mark.parametrize("save", ["npy", "savez", "packed"])
-def test_no_rows(save: str) -> None:
+def test_no_rows(save: str, refusal: Refusal) -> None:
     source = source_of({"x": np.zeros((0, 3))}, save)
     assert "column 'x' has no rows" in refusal(lambda: source.read(["x"]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 COMPONENTS: dict[str, tuple[str, ...]] = {
     "csv": ("CSV",),
     "digits": ("Digits",),
+    "idx": ("IDX",),
     "npz": ("NPZ", "NPY"),
     "tuples": ("Pairs", "Triplets"),
 }
