@@ -40,6 +40,10 @@ class Source(Component, ABC):
         """Where a row, counted from 0, holds a column's value, for messages; None where it has no place."""
         return None
 
+    def hint(self, column: str) -> str:
+        """What a message adds where the loss cannot take a column's values: `; there are 65`, or nothing."""
+        return ""
+
     @abstractmethod
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """The rows of these columns, one array a column, rows first. DataError names the bad cell.

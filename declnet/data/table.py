@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,7 +14,7 @@ from declnet.core.spec import Array, DType, Kind, Spec, numpy_dtype
 from declnet.errors import RowError, ShapeError
 
 BLOCK = 1 << 20
-"""Bytes of a column that are checked and converted at a time."""
+"""Bytes of a column that are looked at at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +82,17 @@ def _is_left(values: Array, wanted: np.dtype[Any]) -> bool:
     return overlap or values.itemsize < wanted.itemsize or isinstance(values, np.memmap)
 
 
+def blocks(values: Array) -> Iterator[tuple[int, Array]]:
+    """The rows in blocks of about a megabyte, each with the number of its first row."""
+    step = max(1, BLOCK // max(1, values[:1].nbytes))
+    for start in range(0, len(values), step):
+        yield start, values[start : start + step]
+
+
 def _check(values: Array, name: str, wanted: np.dtype[Any]) -> None:
     """Go through a column, block by block; RowError where a number does not fit the dtype of its field."""
     find = _not_whole if wanted.kind == "i" else _not_finite
-    step = max(1, BLOCK // max(1, values[:1].nbytes))
-    for start in range(0, len(values), step):
-        block = values[start : start + step]
+    for start, block in blocks(values):
         with np.errstate(over="ignore"):
             wrong = find(block, wanted)
         if wrong is not None and wrong.any():

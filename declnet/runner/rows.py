@@ -9,7 +9,7 @@ import numpy as np
 from declnet.config.schema import Config
 from declnet.core.component import Loss
 from declnet.core.random import generator
-from declnet.core.spec import Array
+from declnet.core.spec import Array, Spec, numpy_dtype
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.plan.plan import Plan
@@ -48,15 +48,23 @@ class Rows:
                 raise DataError(Diagnostic(message, problem.path, mark))
 
     def _check_targets(self, experiment: Experiment) -> None:
-        """Let the loss look at its target, where that is a data field."""
+        """Let the losses look at their targets, where those are data fields."""
         graph = experiment.graph(1)
         names = {value: name for name, value in graph.inputs.items()}
         for call in graph.calls:
             if isinstance(call.component, Loss) and (target := names.get(call.inputs[-1])) is not None:
-                try:
-                    call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
-                except RowError as error:
-                    raise RowError(error.message, error.row, self._fields[target].columns[0]) from None
+                self._check_target(experiment, call.component, graph.specs[call.inputs[0]], target)
+
+    def _check_target(self, experiment: Experiment, loss: Loss, input: Spec, target: str) -> None:
+        """Let a loss look at all rows of a target, in the dtype that batches have."""
+        field = self._fields[target]
+        dtype = numpy_dtype(field.spec.kind, experiment.config.dtype)
+        for start, block in table.blocks(self._arrays[target]):
+            try:
+                loss.check_target(input, block.astype(dtype, copy=False))
+            except RowError as error:
+                hint = experiment.config.data.source.hint(field.columns[0])
+                raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
 
     def _split(self) -> dict[str, Array]:
         shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}

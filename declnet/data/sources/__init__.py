@@ -7,6 +7,7 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "digits": ("Digits",),
     "idx": ("IDX",),
     "npz": ("NPZ", "NPY"),
+    "text": ("Text",),
     "tuples": ("Pairs", "Triplets"),
 }
 """The components of this family, by the file that holds them."""
