@@ -7,6 +7,7 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "digits": ("Digits",),
     "idx": ("IDX",),
     "npz": ("NPZ", "NPY"),
+    "synthetic": ("Spirals", "Moons", "Regression"),
     "text": ("Text",),
     "tuples": ("Pairs", "Triplets"),
 }
