@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import pairwise
 from typing import Any
 
@@ -26,9 +27,15 @@ class Field:
     spec: Spec
 
 
-def field(known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind | None) -> Field:
-    """Describe a field; a `ShapeError` where its columns are unknown or do not stack."""
-    names = (columns,) if isinstance(columns, str) else tuple(columns)
+def field(
+    known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind | None, spared: Collection[str] = ()
+) -> Field:
+    """Describe a field; a `ShapeError` where its columns are unknown or do not stack.
+
+    A pattern stands for none of the columns that are spared.
+    """
+    alone = isinstance(columns, str) and (columns in known or not _is_pattern(columns))
+    names = _expanded(known, listed(columns), spared)
     for name in names:
         if name not in known:
             raise ShapeError(f"the source has no column {name!r}", field=name)
@@ -37,7 +44,7 @@ def field(known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind 
     found = [known[name] for name in names]
     kinds = {column.kind for column in found} - {None}
     own: Kind = "float" if not kinds else next(iter(k for k in kinds if k)) if len(kinds) == 1 else "float"
-    if isinstance(columns, str):
+    if alone:
         return Field(names, False, Spec(found[0].shape, kind or own))
     if not names:
         raise ShapeError("a field needs at least one column")
@@ -48,6 +55,32 @@ def field(known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind 
                 f"write it without brackets: {name}"
             )
     return Field(names, True, Spec((len(names),), kind or own))
+
+
+def listed(columns: str | Sequence[str]) -> tuple[str, ...]:
+    """The columns of a field, of which there may be one."""
+    return (columns,) if isinstance(columns, str) else tuple(columns)
+
+
+def _is_pattern(name: str) -> bool:
+    return "*" in name or "?" in name
+
+
+def _expanded(known: Mapping[str, Column], columns: Sequence[str], spared: Collection[str]) -> tuple[str, ...]:
+    """The columns, each pattern replaced by those that match it and are not named yet, in the header's order."""
+    free = [column for column in known if column not in spared and column not in columns]
+    names: list[str] = []
+    for name in columns:
+        if name in known or not _is_pattern(name):
+            names.append(name)
+            continue
+        pattern = name.replace("[", "[[]")  # only * and ? stand for others
+        found = [column for column in free if fnmatchcase(column, pattern)]
+        if not found:
+            besides = " but targets" if any(fnmatchcase(column, pattern) for column in spared) else ""
+            raise ShapeError(f"no column of the source matches {name!r}{besides}", field=name)
+        names += [column for column in found if column not in names]
+    return tuple(names)
 
 
 def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:

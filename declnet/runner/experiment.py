@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -129,13 +129,16 @@ class _Checker:
             return None
         right = True
 
-        def describe(section: str, wanted: Mapping[str, DataField]) -> Fields:
+        # `inputs: ["*"]` means all but what is to be learned.
+        spared = {name for item in targets.values() for name in table.listed(item.columns)}
+
+        def describe(section: str, wanted: Mapping[str, DataField], spared: Collection[str] = ()) -> Fields:
             nonlocal right
             fields: Fields = {}
             for name, item in wanted.items():
                 path = self._columns_path(section, name, item)
                 try:
-                    fields[name] = table.field(known, item.columns, KINDS[item.dtype])
+                    fields[name] = table.field(known, item.columns, KINDS[item.dtype], spared)
                 except ShapeError as error:
                     right = False
                     near = (
@@ -146,7 +149,7 @@ class _Checker:
                     self._problem(error.message + near, self._item_path(path, error.field))
             return fields
 
-        fields = describe("inputs", inputs), describe("targets", targets)
+        fields = describe("inputs", inputs, spared), describe("targets", targets)
         for name in targets:
             if name in inputs:
                 right = False

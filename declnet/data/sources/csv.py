@@ -50,7 +50,8 @@ class CSV(Source):
 
     UTF-8 and RFC 4180: a cell in double quotes may hold the delimiter, line ends and doubled quotes. The
     columns that the config names are read as numbers, the others may hold anything. Nothing is guessed: a row
-    that is too short or too long, an empty cell, nan and inf are mistakes, reported with their places.
+    that is too short or too long, an empty cell, nan and inf are mistakes, reported with their places. The file may
+    be gzipped. It is read in one pass, whatever its size, and holds no more memory than the numbers in it.
 
     Shape:
         each column: one number a row.
