@@ -83,6 +83,15 @@ def _place(problem: Diagnostic) -> tuple[bool, str, int, int]:
     return (False, "", 0, 0) if mark is None else (mark.file.startswith("<"), mark.file, mark.line, mark.column)
 
 
+def placed(error: ConfigError | DataError, document: Document) -> list[Diagnostic]:
+    """What a source refuses, at the keys of the config that it speaks of, unless it is about places in the data."""
+    if any(item.mark for item in error.diagnostics):
+        return [*error.diagnostics]
+    paths: list[Path] = [("data", "source", *item.path) for item in error.diagnostics]
+    pairs = zip(error.diagnostics, paths, strict=True)
+    return [replace(item, path=path, mark=document.mark(path)) for item, path in pairs]
+
+
 class _Checker:
     """Checks what reading left: columns, shapes, losses, metrics."""
 
@@ -122,10 +131,9 @@ class _Checker:
         """Describe the data fields from the source's header."""
         try:
             known = source.columns()
-        except DataError as error:
-            for item in error.diagnostics:
-                path: Path = ("data", "source", *item.path)
-                self.problems.append(item if item.mark else replace(item, path=path, mark=self.document.mark(path)))
+        except (ConfigError, DataError) as error:
+            self.config_is_wrong |= isinstance(error, ConfigError)  # a package that the source needs is missing
+            self.problems += placed(error, self.document)
             return None
         right = True
 

@@ -13,7 +13,7 @@ from declnet.core.spec import Array, Spec, numpy_dtype
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.plan.plan import Plan
-from declnet.runner.experiment import Experiment
+from declnet.runner.experiment import Experiment, placed
 from declnet.runner.model import Plans, Size
 
 
@@ -33,6 +33,8 @@ class Rows:
         except RowError as error:
             mark = None if error.column is None else source.locate(error.row, error.column)
             raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
+        except DataError as error:
+            raise DataError(*placed(error, experiment.document)) from None
         self.splits = self._split()
         self._check_last_batch(experiment)
 
