@@ -9,6 +9,7 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "image_folder": ("ImageFolder",),
     "npz": ("NPZ", "NPY"),
     "parquet": ("Parquet",),
+    "sql": ("SQL",),
     "synthetic": ("Spirals", "Moons", "Regression"),
     "text": ("Text",),
     "tuples": ("Pairs", "Triplets"),
