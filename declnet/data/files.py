@@ -75,6 +75,11 @@ def refusal(path: Path, reason: str, key: KeyPath = ("path",)) -> DataError:
     return DataError(Diagnostic(f"{printable(str(path))}: {reason}", key))
 
 
+def first_line(error: Exception) -> str:
+    """What an error says, as far as it fits a message; its name where it says nothing."""
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
 def printable(text: str) -> str:
     """The text, character for character, without what would send codes to a terminal."""
     return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 
 from declnet.core.source import Column
 from declnet.core.spec import Array, Kind
-from declnet.data.files import fill
+from declnet.data.files import fill, first_line
 from declnet.errors import DataError
 
 HEADER = 1 << 14
@@ -86,7 +86,7 @@ def read_header(file: IO[bytes], length: int) -> Header:
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(start)
     except NOT_A_HEADER as error:
-        raise Malformed(f"its header is not one that NumPy writes: {str(error).splitlines()[0]}") from None
+        raise Malformed(f"its header is not one that NumPy writes: {first_line(error)}") from None
     if any(size < 0 for size in shape):
         raise Malformed(f"its header speaks of a shape {shape}")
     header = Header(dtype, shape, fortran, start.tell())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -90,18 +91,26 @@ def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str,
     mapped into memory, windows that overlap) is left as it is, for batches to convert the rows that they gather.
     """
     columns = source.read(sorted({name for item in fields.values() for name in item.columns}))
+    uses = Counter(name for item in fields.values() for name in item.columns)
     arrays: dict[str, Array] = {}
+
+    def take(column: str, wanted: np.dtype[Any]) -> Array:
+        """A column, checked; where nothing else is made of it, its memory is free once the caller is done."""
+        uses[column] -= 1
+        values = columns[column] if uses[column] else columns.pop(column)
+        _check(values, column, wanted)
+        return values
+
     for name, item in fields.items():
         wanted = numpy_dtype(item.spec.kind, dtype)
-        for column in item.columns:
-            _check(columns[column], column, wanted)
-        if item.stacked:
-            arrays[name] = np.empty((len(columns[item.columns[0]]), len(item.columns)), wanted)
-            for index, column in enumerate(item.columns):
-                arrays[name][:, index] = columns[column]
-        else:
-            values = columns[item.columns[0]]
+        values = take(item.columns[0], wanted)
+        if not item.stacked:
             arrays[name] = values if _is_left(values, wanted) else values.astype(wanted, order="C")
+            continue
+        arrays[name] = np.empty((len(values), len(item.columns)), wanted)
+        for index, column in enumerate(item.columns):
+            values = take(column, wanted) if index else values
+            arrays[name][:, index] = values
     return arrays
 
 

@@ -16,7 +16,7 @@ import pytest
 from declnet.core.source import Column, Source
 from declnet.data import table
 from declnet.data.sources.npz import NPY, NPZ
-from declnet.errors import ConfigError
+from declnet.errors import ConfigError, DataError
 from declnet.runner.experiment import load
 
 if TYPE_CHECKING:
@@ -124,7 +124,10 @@ def test_a_run(command: Command) -> None:
     np.savez("a.npz", x=PIXELS, y=LABELS[:4])
     refused = command("train", "c.yaml")
     assert (refused.rc, refused.stdout) == (3, "")
-    assert refused.stderr == "error: a.npz: column 'x' has 5 rows, column 'y' 4; a row needs both\n"
+    assert refused.stderr == (
+        "c.yaml:2:11: error: data.source: a.npz: column 'x' has 5 rows, column 'y' 4; a row needs both\n"
+        "      source: {type: NPZ, path: a.npz}\n              ^\n"
+    )
 
 
 def header(shape: str, descr: str = "'<f4'", version: bytes = b"\1\0") -> bytes:
@@ -210,6 +213,26 @@ def test_an_archive_cut_short(cut: int, refusal: Refusal) -> None:
     data = Path("a.npz").read_bytes()
     Path("a.npz").write_bytes(data[: max(0, len(data) - cut - 1)])
     assert refusal(NPZ(path=Path("a.npz")).columns).startswith("path: a.npz: ")
+
+
+@pytest.mark.parametrize("save", ["npy", "savez", "packed"])
+def test_damage_anywhere(save: str) -> None:
+    """Refused as data, or read: nothing else comes of a damaged file."""
+    source = source_of({"x": FLOATS}, save)
+    path = Path("x.npy" if save == "npy" else "a.npz")
+    whole, rng = path.read_bytes(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(400):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), 2):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            if "x" in source.columns():
+                source.read(["x"])
+        except DataError:
+            refused += 1
+    assert refused > 50
 
 
 def test_encrypted_and_foreign_members(refusal: Refusal) -> None:

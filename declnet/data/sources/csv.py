@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
@@ -161,7 +162,8 @@ class _Table:
 
     def read(self, wanted: Mapping[str, int]) -> dict[str, Array]:
         """The numbers of these columns, given with their positions."""
-        parts: dict[str, list[Array]] = {name: [] for name in wanted}
+        # They grow in place: many small arrays, joined at the end, would take twice the memory.
+        columns = {name: array("d") for name in wanted}
         count = 0
         while rows := self._block(max(1, BLOCK // len(self.names))):
             numbers = None if self.blank else self._numbers(rows, wanted)
@@ -170,14 +172,14 @@ class _Table:
                 rows = [row for row in rows if row]
                 numbers = self._numbers(rows, wanted) or []
             count += len(rows)
-            for part, column in zip(parts.values(), numbers, strict=False):  # no numbers where one is wrong
-                part.append(column)
+            for column, part in zip(columns.values(), numbers, strict=False):  # no numbers where one is wrong
+                column.frombytes(part.tobytes())
         if rows is None:
             self._diagnose(wanted)
         if not count and not self.problems:
             self._note("there are no rows below the header", 1)
         self._raise()
-        return {name: np.concatenate(parts.pop(name)) for name in wanted}  # pop: frees the parts once joined
+        return {name: np.frombuffer(column) for name, column in columns.items()}
 
     def mark(self, row: int, position: int) -> Mark | None:
         """The place of a cell, by the row's number from 0."""

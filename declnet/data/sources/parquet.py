@@ -14,7 +14,7 @@ from declnet.core.registry import sources
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array
 from declnet.data.extras import needed
-from declnet.data.files import opened, printable, quote, refusal
+from declnet.data.files import first_line, opened, printable, quote, refusal
 from declnet.errors import DataError
 
 ROWS = 1 << 16
@@ -107,4 +107,4 @@ def _open(path: Path) -> Iterator[Any]:
         try:
             yield parquet.ParquetFile(file)
         except (pyarrow.ArrowException, ValueError) as error:  # ValueError: a name that is no UTF-8
-            raise refusal(path, f"is not a Parquet file, or damaged: {str(error).splitlines()[0]}") from None
+            raise refusal(path, f"is not a Parquet file, or damaged: {first_line(error)}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -102,17 +103,17 @@ class SQL(Source):
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """These columns, float64, fetched a block of rows at a time."""
-        parts: dict[str, list[Array]] = {name: [] for name in columns}
+        numbers = {name: array("d") for name in columns}
         count = 0
         with self._result() as result:
             places = {name: list(result.keys()).index(name) for name in columns}
             for rows in result.partitions(ROWS):
                 for name, place in places.items():
-                    parts[name].append(_numbers([row[place] for row in rows], name, count))
+                    numbers[name].frombytes(_numbers([row[place] for row in rows], name, count).tobytes())
                 count += len(rows)
         if not count:
             raise _wrong("gives no rows")
-        return {name: np.concatenate(parts.pop(name)) for name in columns}  # pop: frees the parts once joined
+        return {name: np.frombuffer(column) for name, column in numbers.items()}
 
     @contextmanager
     def _result(self) -> Iterator[CursorResult[Any]]:
