@@ -16,11 +16,12 @@ Path = tuple[str | int, ...]
 Severity = Literal["error", "warning"]
 
 
-_USER = r"(?P<before>:/+[^:/@\s]*:|\b(?:password|passwd|pwd)=)"
-_PASSWORD = re.compile(rf"{_USER}(?:(?<==)[^&\s]+|.*(?=@))", re.IGNORECASE)
+_KEY = r"(?P<key>(?:password|passwd|pwd)(?:=|%3d))(?P<value>[^&;\s]+)"
+_USER = r"(?P<user>:/+[^:/@\s]*:)"
+_PASSWORD = re.compile(rf"{_USER}.*(?=@)|{_KEY}", re.IGNORECASE)
 """A URL's password: between its user and the last @ of the line, or among its parameters."""
 
-_CUT_PASSWORD = re.compile(rf"{_USER}(?P<word>(?<==)[^&\s]+|.*(?=@)|\S*)", re.IGNORECASE)
+_CUT_PASSWORD = re.compile(rf"{_USER}(?P<word>.*(?=@)|\S*)|{_KEY}", re.IGNORECASE)
 """The same where the line may have been cut off before the @."""
 
 
@@ -33,7 +34,9 @@ def _masked(text: str) -> str:
     """The text, character for character, with stars for the passwords of URLs."""
     if ":/" not in text:
         return text
-    return _CUT_PASSWORD.sub(lambda found: found["before"] + "*" * len(found["word"]), text)
+    return _CUT_PASSWORD.sub(
+        lambda found: (found["user"] or found["key"]) + "*" * len(found["word"] or found["value"] or ""), text
+    )
 
 
 def dotted(path: Path) -> str:

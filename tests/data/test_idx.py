@@ -65,17 +65,18 @@ def test_every_kind_of_number(dtype: np.dtype, shape: tuple[int, ...]) -> None: 
         assert array.dtype.isnative
 
 
+OTHER = "images: images: is no IDX file: those begin with 00 00, a kind of number and a count of sizes, this with "
 SHORT = "images: images: is cut short: its header speaks of"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "images: images: is not an IDX file: it begins otherwise"),
-        (b"\0\0\x08", "images: images: is not an IDX file: it begins otherwise"),
-        (b"\0\1\x08\3", "images: images: is not an IDX file: it begins otherwise"),
-        (b"\0\0\x0a\3", "images: images: is not an IDX file: it begins otherwise"),
-        (b"\0\0\x08\0", "images: images: is not an IDX file: it begins otherwise"),
+        (b"", f"{OTHER}nothing"),
+        (b"\0\0\x08", f"{OTHER}00 00 08"),
+        (b"\0\1\x08\3", f"{OTHER}00 01 08 03"),
+        (b"\0\0\x0a\3", f"{OTHER}00 00 0a 03"),
+        (b"\0\0\x08\0", f"{OTHER}00 00 08 00"),
         (b"\0\0\x08\3" + bytes(11), "images: images: is cut short within its header"),
         (b"\0\0\x08\1" + bytes(4), "images: images: holds nothing: its shape is (0,)"),
         (idx(PIXELS)[:-1], f"{SHORT} 24 bytes, shape (4, 2, 3), and there are 23 at most"),

@@ -222,6 +222,7 @@ def test_one_database() -> None:
         ("a://u:pw@h/d", "a://u:**@h/d"),
         ("got 'a://user:secr...", "got 'a://user:*******"),
         ("a://h/d?password=pw&x=1", "a://h/d?password=**&x=1"),
+        ("a:///?odbc_connect=UID%3Dme%3BPWD%3Dpw", "a:///?odbc_connect=UID%3Dme%3BPWD%3D**"),
         ("a://u@h:5432/d", "a://u@h:5432/d"),
         ("sqlite:////tmp/t.db", "sqlite:////tmp/t.db"),
         ("see https://example.org/x", "see https://example.org/x"),

@@ -107,7 +107,12 @@ def _header(file: IO[bytes], path: Path, key: KeyPath) -> _Header:
     """The header, believed only as far as the file can hold what it speaks of."""
     start = file.read(4)
     if len(start) < 4 or start[:2] != bytes(2) or start[2] not in DTYPES or not start[3]:
-        raise refusal(path, "is not an IDX file: it begins otherwise", key)
+        begins = start.hex(" ") or "nothing"
+        raise refusal(
+            path,
+            f"is no IDX file: those begin with 00 00, a kind of number and a count of sizes, this with {begins}",
+            key,
+        )
     sizes = file.read(4 * start[3])
     if len(sizes) < 4 * start[3]:
         raise refusal(path, "is cut short within its header", key)
