@@ -6,6 +6,7 @@ mend it; a config with six mistakes raises one `ConfigError` with six diagnostic
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,6 +14,29 @@ Path = tuple[str | int, ...]
 """A key path: `("model", 0, "in_features")` is written `model[0].in_features`."""
 
 Severity = Literal["error", "warning"]
+
+
+_KEY = r"(?P<key>(?:password|passwd|pwd)(?:=|%3d))(?P<value>[^&;\s]+)"
+_USER = r"(?P<user>:/+[^:/@\s]*:)"
+_PASSWORD = re.compile(rf"{_USER}.*(?=@)|{_KEY}", re.IGNORECASE)
+"""A URL's password: between its user and the last @ of the line, or among its parameters."""
+
+_CUT_PASSWORD = re.compile(rf"{_USER}(?P<word>.*(?=@)|\S*)|{_KEY}", re.IGNORECASE)
+"""The same where the line may have been cut off before the @."""
+
+
+def shows_password(text: str) -> bool:
+    """Whether a text holds a URL with a password."""
+    return _PASSWORD.search(text) is not None
+
+
+def _masked(text: str) -> str:
+    """The text, character for character, with stars for the passwords of URLs."""
+    if ":/" not in text:
+        return text
+    return _CUT_PASSWORD.sub(
+        lambda found: (found["user"] or found["key"]) + "*" * len(found["word"] or found["value"] or ""), text
+    )
 
 
 def dotted(path: Path) -> str:
@@ -49,6 +73,10 @@ class Mark:
     source: str = ""
     origin: Origin | None = None
 
+    def __post_init__(self) -> None:
+        """Show no password, whoever prints the line."""
+        object.__setattr__(self, "source", _masked(self.source))
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
@@ -58,6 +86,10 @@ class Diagnostic:
     path: Path = ()
     mark: Mark | None = None
     severity: Severity = "error"
+
+    def __post_init__(self) -> None:
+        """Show no password, whoever prints the message."""
+        object.__setattr__(self, "message", _masked(self.message))
 
     @property
     def headline(self) -> str:

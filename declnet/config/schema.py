@@ -156,11 +156,13 @@ class Scheduling(Settings):
 
 
 class DataField(Settings):
-    """What one data field is made of: a column gives one value a row, a list of columns a vector."""
+    """What one data field is made of: a column gives one value a row, a list of columns or a pattern a vector."""
 
     called = "a data field"
 
-    columns: str | tuple[str, ...] = Field(description="a column of the source, or a list of columns")
+    columns: str | tuple[str, ...] = Field(
+        description="a column of the source, or a list of columns; bill_* stands for all that match, no target's"
+    )
     dtype: Literal["float", "int64"] | None = Field(
         None, description="int64 for class indices; left out: what the column holds, else float"
     )

@@ -14,10 +14,13 @@ from declnet.errors import Mark
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What a source holds for each row under one name. `kind` None: a number, read as the config says."""
+    """What a source holds for each row under one name. `kind` None: a number, read as the config says. `refused`:
+    why no field can be made of it, where that is so.
+    """
 
     shape: tuple[int, ...] = ()
     kind: Kind | None = None
+    refused: str = ""
 
 
 class Source(Component, ABC):
@@ -37,6 +40,13 @@ class Source(Component, ABC):
         """Where a row, counted from 0, holds a column's value, for messages; None where it has no place."""
         return None
 
+    def hint(self, column: str) -> str:
+        """What a message adds where the loss cannot take a column's values: `; there are 65`, or nothing."""
+        return ""
+
     @abstractmethod
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
-        """The rows of these columns, one array a column, rows first. DataError names the bad cell."""
+        """The rows of these columns, one array a column, rows first. DataError names the bad cell.
+
+        An array may be read-only, and a view of a file or of other memory: nothing is written to it.
+        """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -88,6 +88,15 @@ def _place(problem: Diagnostic) -> tuple[bool, str, int, int]:
     return (False, "", 0, 0) if mark is None else (mark.file.startswith("<"), mark.file, mark.line, mark.column)
 
 
+def placed(error: ConfigError | DataError, document: Document) -> list[Diagnostic]:
+    """What a source refuses, at the keys of the config that it speaks of, unless it is about places in the data."""
+    if any(item.mark for item in error.diagnostics):
+        return [*error.diagnostics]
+    paths: list[Path] = [("data", "source", *item.path) for item in error.diagnostics]
+    pairs = zip(error.diagnostics, paths, strict=True)
+    return [replace(item, path=path, mark=document.mark(path)) for item, path in pairs]
+
+
 class _Checker:
     """Checks what reading left: columns, shapes, losses, metrics."""
 
@@ -127,30 +136,34 @@ class _Checker:
         """Describe the data fields from the source's header, as far as they are right."""
         try:
             known = source.columns()
-        except DataError as error:
-            for item in error.diagnostics:
-                path: Path = ("data", "source", *item.path)
-                self.problems.append(item if item.mark else replace(item, path=path, mark=self.document.mark(path)))
+        except (ConfigError, DataError) as error:
+            self.config_is_wrong |= isinstance(error, ConfigError)  # a package that the source needs is missing
+            self.problems += placed(error, self.document)
             return {}, {}
 
-        def describe(section: str, wanted: Mapping[str, DataField]) -> Fields:
+        # `inputs: ["*"]` means all but what is to be learned.
+        spared = {
+            name for item in targets.values() if isinstance(item, DataField) for name in table.listed(item.columns)
+        }
+
+        def describe(section: str, wanted: Mapping[str, DataField], spared: Collection[str] = ()) -> Fields:
             fields: Fields = {}
             for name, item in wanted.items():
                 if not isinstance(item, DataField):
                     continue
                 path = self._columns_path(section, name, item)
                 try:
-                    fields[name] = table.field(known, item.columns, KINDS[item.dtype])
+                    fields[name] = table.field(known, item.columns, KINDS[item.dtype], spared)
                 except ShapeError as error:
                     near = (
                         ""
-                        if error.field is None
+                        if error.field is None or error.field in known
                         else did_you_mean(error.field, known) or f"; there is {some(list(known))}"
                     )
                     self._problem(error.message + near, self._item_path(path, error.field))
             return fields
 
-        fields = describe("inputs", inputs), describe("targets", targets)
+        fields = describe("inputs", inputs, spared), describe("targets", targets)
         for name in targets:
             if name in inputs:
                 self._problem(

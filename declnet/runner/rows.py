@@ -9,11 +9,11 @@ import numpy as np
 from declnet.config.schema import Config
 from declnet.core.component import Loss
 from declnet.core.random import generator
-from declnet.core.spec import Array
+from declnet.core.spec import Array, Spec, numpy_dtype
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.plan.plan import Plan
-from declnet.runner.experiment import Experiment
+from declnet.runner.experiment import Experiment, placed
 from declnet.runner.model import Plans, Size
 
 
@@ -34,6 +34,8 @@ class Rows:
         except RowError as error:
             mark = None if error.column is None else source.locate(error.row, error.column)
             raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
+        except DataError as error:
+            raise DataError(*placed(error, experiment.document)) from None
         self.splits = self._split()
         self._check_last_batch(experiment)
 
@@ -54,7 +56,7 @@ class Rows:
                 raise DataError(Diagnostic(message, problem.path, mark))
 
     def _check_targets(self, experiment: Experiment) -> None:
-        """Let the loss look at its target, where that is a data field."""
+        """Let the losses look at their targets, where those are data fields."""
         graph = experiment.graph(1)
         names = {value: name for name, value in graph.inputs.items()}
         makers = {call.output: call for call in graph.calls}
@@ -63,10 +65,18 @@ class Rows:
             while value in makers and makers[value].component.alias(training=False) == "reshape":
                 value = makers[value].inputs[0]
             if isinstance(call.component, Loss) and (target := names.get(value)) is not None:
-                try:
-                    call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
-                except RowError as error:
-                    raise RowError(error.message, error.row, self._fields[target].columns[0]) from None
+                self._check_target(experiment, call.component, graph.specs[call.inputs[0]], target)
+
+    def _check_target(self, experiment: Experiment, loss: Loss, input: Spec, target: str) -> None:
+        """Let a loss look at all rows of a target, in the dtype that batches have."""
+        field = self._fields[target]
+        dtype = numpy_dtype(field.spec.kind, experiment.config.dtype)
+        for start, block in table.blocks(self._arrays[target]):
+            try:
+                loss.check_target(input, block.astype(dtype, copy=False))
+            except RowError as error:
+                hint = experiment.config.data.source.hint(field.columns[0])
+                raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
 
     def first_target(self, rows: Array) -> Array:
         """The first target of these rows, whether the loss reads it or not."""
@@ -114,6 +124,10 @@ class Rows:
                 return
             plan = plans[training, len(chosen)]
             for name, buffer in plan.inputs.items():
-                # `clip` spares a copy of the result; row numbers are always in range.
-                np.take(self._arrays[name], chosen, axis=0, out=buffer, mode="clip")
+                array = self._arrays[name]
+                if array.dtype == buffer.dtype and array.flags.c_contiguous and array.flags.aligned:
+                    # `clip` spares a copy of the result; row numbers are always in range.
+                    np.take(array, chosen, axis=0, out=buffer, mode="clip")
+                else:  # `take` would copy all of it
+                    buffer[...] = array[chosen]
             yield plan, len(chosen)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv as stdlib
+import gzip
 import io
 import os
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,6 +224,44 @@ def test_unknown_column() -> None:
         "error: t.csv: no column 'Height'; did you mean 'height'?"
     ]
     assert refusal("width,height\n1,2\n", "label") == ["error: t.csv: no column 'label'"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(rows=st.integers(1, 100), level=st.integers(0, 9))
+def test_gzipped(rows: int, level: int) -> None:
+    text = "a,b\n" + "".join(f"{row},{row / 7}\n" for row in range(rows))
+    packed = gzip.compress(text.encode(), level)
+    assert read(packed, "a", "b") == read(text, "a", "b")
+    assert source(packed).locate(rows - 1, "b") == source(text).locate(rows - 1, "b")
+
+
+def test_damaged_gzip() -> None:
+    packed = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (row, row * row % 997) for row in range(3_000)))
+    assert refusal(packed + b"\1") == ["error: path: t.csv: cannot be read: Not a gzipped file (b'\\x01')"]
+    for cut in (4, 9, len(packed) // 2):
+        (mistake,) = refusal(packed[:-cut])
+        assert mistake.startswith("error: path: t.csv: is damaged: Compressed file ended before")
+    (mistake,) = refusal(packed[:-8] + bytes(8))
+    assert mistake.startswith("error: path: t.csv: cannot be read: CRC check failed")
+    (mistake,) = refusal(packed[:60] + bytes(9) + packed[69:])
+    assert mistake.startswith("error: path: t.csv: ")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_memory_is_flat(pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """More rows take the memory of their numbers; the blocks of text are of one size however long the file is."""
+    monkeypatch.setattr(module, "BLOCK", 1 << 10)
+    peaks = []
+    for rows in (2_000, 32_000):
+        made = source(pack(b"a,b,c,d,e\n" + b"12345.678,12345.678,12345.678,12345.678,words\n" * rows))
+        tracemalloc.start()
+        try:
+            made.read(["a", "b", "c", "d"])
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    numbers = 30_000 * 4 * 8
+    assert peaks[1] - peaks[0] < 1.2 * numbers
 
 
 def path_refusal(path: str) -> str:

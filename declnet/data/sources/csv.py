@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import math
 import re
-import stat
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, TextIO, final
@@ -18,6 +19,7 @@ from pydantic import AfterValidator
 from declnet.core.registry import sources
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array
+from declnet.data.files import printable, quote, unpacked
 from declnet.errors import DataError, Diagnostic, Mark
 
 BLOCK = 1 << 16
@@ -38,7 +40,7 @@ _QUOTED = re.compile(r'"(?:[^"]++|"")*+"')
 
 def _one_character(delimiter: str) -> str:
     if len(delimiter) != 1 or delimiter in '"\r\n\0':
-        raise ValueError(f"a delimiter is one character, not a quote or a line end; got {_quote(delimiter)}")
+        raise ValueError(f"a delimiter is one character, not a quote or a line end; got {quote(delimiter)}")
     return delimiter
 
 
@@ -49,7 +51,8 @@ class CSV(Source):
 
     UTF-8 and RFC 4180: a cell in double quotes may hold the delimiter, line ends and doubled quotes. The
     columns that the config names are read as numbers, the others may hold anything. Nothing is guessed: a row
-    that is too short or too long, an empty cell, nan and inf are mistakes, reported with their places.
+    that is too short or too long, an empty cell, nan and inf are mistakes, reported with their places. The file may
+    be gzipped. It is read in one pass, whatever its size, and holds no more memory than the numbers in it.
 
     Shape:
         each column: one number a row.
@@ -90,40 +93,13 @@ class CSV(Source):
 
 @contextmanager
 def _open(path: Path) -> Iterator[TextIO]:
-    """The open file; what the machine says against opening or reading it becomes a DataError."""
-    try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):  # opening a FIFO would wait for its writer
-            what = "a directory, not a file" if stat.S_ISDIR(mode) else "not a regular file"
-            raise _refusal(path, f"is {what}")
-        # Bytes that are not UTF-8 come through as lone surrogates, so that a message can point at them.
-        file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-    except FileNotFoundError:
-        raise _refusal(path, "no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL or half a character in the path
-        raise _refusal(path, f"cannot be read: {_reason(error)}") from None
-    with file:
-        try:
-            yield file
-        except OSError as error:
-            raise _refusal(path, f"cannot be read: {_reason(error)}") from None
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
-
-
-def _refusal(path: Path, reason: str) -> DataError:
-    return DataError(Diagnostic(f"{_printable(str(path))}: {reason}", ("path",)))
-
-
-def _printable(text: str) -> str:
-    """The text, character for character, without what would send codes to a terminal."""
-    return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
-
-
-def _quote(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:39] + "…")
+    """The open file as text, unpacked where it is gzipped."""
+    # Bytes that are not UTF-8 come through as lone surrogates, so that a message can point at them.
+    with (
+        unpacked(path) as file,
+        TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+    ):
+        yield text
 
 
 def _wrong(cell: str) -> str | None:
@@ -131,10 +107,10 @@ def _wrong(cell: str) -> str | None:
     try:
         number = float(cell)
     except ValueError:
-        return f"{_quote(cell)} is not a number" if cell.strip() else "missing value"
+        return f"{quote(cell)} is not a number" if cell.strip() else "missing value"
     if "_" in cell:  # digits grouped as in Python's source
-        return f"{_quote(cell)} is not a number"
-    return None if math.isfinite(number) else f"{_quote(cell)} is not finite"
+        return f"{quote(cell)} is not a number"
+    return None if math.isfinite(number) else f"{quote(cell)} is not finite"
 
 
 class _Fault(Exception):  # noqa: N818 - it is no error by itself; it carries the mistake that ends the reading
@@ -162,7 +138,7 @@ class _Table:
     """An open file, read in blocks of rows; `lines` are those of the block at hand, kept for messages."""
 
     def __init__(self, file: TextIO, path: Path, delimiter: str) -> None:
-        self.name = _printable(str(path))
+        self.name = printable(str(path))
         self.delimiter = delimiter
         self.lines: list[str] = []
         self.before = 0  # how many lines of the file came before `lines`
@@ -180,13 +156,14 @@ class _Table:
             return self.names[name]
         from difflib import get_close_matches
 
-        near = " or ".join(map(_quote, get_close_matches(name, self.names)))
+        near = " or ".join(map(quote, get_close_matches(name, self.names)))
         hint = f"; did you mean {near}?" if near else ""
-        raise DataError(f"{self.name}: no column {_quote(name)}{hint}")
+        raise DataError(f"{self.name}: no column {quote(name)}{hint}")
 
     def read(self, wanted: Mapping[str, int]) -> dict[str, Array]:
         """The numbers of these columns, given with their positions."""
-        parts: dict[str, list[Array]] = {name: [] for name in wanted}
+        # They grow in place: many small arrays, joined at the end, would take twice the memory.
+        columns = {name: array("d") for name in wanted}
         count = 0
         while rows := self._block(max(1, BLOCK // len(self.names))):
             numbers = None if self.blank else self._numbers(rows, wanted)
@@ -195,14 +172,14 @@ class _Table:
                 rows = [row for row in rows if row]
                 numbers = self._numbers(rows, wanted) or []
             count += len(rows)
-            for part, column in zip(parts.values(), numbers, strict=False):  # no numbers where one is wrong
-                part.append(column)
+            for column, part in zip(columns.values(), numbers, strict=False):  # no numbers where one is wrong
+                column.frombytes(part.tobytes())
         if rows is None:
             self._diagnose(wanted)
         if not count and not self.problems:
             self._note("there are no rows below the header", 1)
         self._raise()
-        return {name: np.concatenate(parts.pop(name)) for name in wanted}  # pop: frees the parts once joined
+        return {name: np.frombuffer(column) for name, column in columns.items()}
 
     def mark(self, row: int, position: int) -> Mark | None:
         """The place of a cell, by the row's number from 0."""
@@ -239,7 +216,7 @@ class _Table:
             if not name:
                 self._note(f"column {position + 1} has no name", 1, position)
             elif first != position:
-                what = f"columns {first + 1} and {position + 1} are both called {_quote(name)}"
+                what = f"columns {first + 1} and {position + 1} are both called {quote(name)}"
                 self._note(what, 1, position)
         self._raise()
         return names
@@ -288,7 +265,7 @@ class _Table:
         for name, position in wanted.items():
             what = _wrong(row[position])
             if what:
-                self._note(f"column {_quote(name)}: {what}", line, position)
+                self._note(f"column {quote(name)}: {what}", line, position)
 
     def _broken(self, start: int) -> None:
         """Note why the row that starts at `lines[start]` is not CSV: a wrong quote, or too long a cell."""
@@ -319,7 +296,7 @@ class _Table:
         while len(lines) > 1 and offset >= len(lines[0]):
             offset -= len(lines.pop(0))
             line += 1
-        source = _printable(lines[0][:SHOWN].rstrip("\r\n")) if lines and offset < SHOWN else ""
+        source = printable(lines[0][:SHOWN].rstrip("\r\n")) if lines and offset < SHOWN else ""
         mark = Mark(self.name, line, offset + 1, source)
         self.problems.append(Diagnostic(message, mark=mark))
 

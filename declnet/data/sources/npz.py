@@ -1,0 +1,167 @@
+"""NPZ and NPY: arrays as NumPy saves them."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Annotated, Literal, final
+
+from pydantic import Field
+
+from declnet.core.registry import sources
+from declnet.core.source import Column, Source
+from declnet.core.spec import Array
+from declnet.data.files import DEFLATE, opened, printable, refusal
+from declnet.data.npy import Header, Malformed, loaded, mapped, read_header, require_rows
+from declnet.errors import Path as KeyPath
+
+LOCAL = struct.Struct("<4s22xHH")
+"""A zip member's own header: its signature, and how long the name and the extra field are that follow it."""
+
+MOST = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
+"""What a byte in the file can stand for, by the two ways in which NumPy writes."""
+
+
+@sources.register
+@final
+class NPZ(Source):
+    """The arrays of an .npz file, as np.savez and np.savez_compressed write it; their first dimension is the rows.
+
+    An array that np.savez wrote is mapped into memory: only the rows that a batch takes are read, so it may be
+    larger than the memory. A compressed one is read whole. Objects are never unpickled.
+
+    Shape:
+        each column: an array's name, and its shape without the first dimension. Integers stay integers (class
+            indices, tokens), but bytes of more than one a row are pixels: numbers, not scaled. `dtype: float`
+            or `dtype: int64` at a data field says otherwise.
+
+    Parameters:
+        path: the file; a relative path starts at the config's folder.
+
+    Raises:
+        DataError: the file can't be opened, is damaged or holds less than its headers say, the arrays that the
+            config names differ in rows, or a number is not finite.
+
+    Reference: https://numpy.org/doc/stable/reference/generated/numpy.savez.html
+    """
+
+    type: Literal["NPZ"] = "NPZ"
+    path: Path
+
+    def columns(self) -> dict[str, Column]:
+        """The arrays by name, from their headers."""
+        with opened(self.path) as file, _archive(self.path, file) as archive:
+            return {name: self._header(archive, info)[0].column for name, info in _members(archive).items()}
+
+    def read(self, columns: Sequence[str]) -> dict[str, Array]:
+        """These arrays, mapped where they can be."""
+        arrays: dict[str, Array] = {}
+        with opened(self.path) as file, _archive(self.path, file) as archive:
+            members = _members(archive)
+            for name in columns:
+                header, start = self._header(archive, members[name])
+                if start is not None and header.nbytes:
+                    arrays[name] = mapped(file, header, start)
+                else:
+                    with archive.open(members[name]) as member:
+                        member.read(header.size)
+                        arrays[name] = loaded(member, header)
+        require_rows(printable(str(self.path)), {name: len(array) for name, array in arrays.items()})
+        return arrays
+
+    def _header(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Header, int | None]:
+        """A member's header, and where in the file it begins if it is stored as it is."""
+        if info.compress_type not in MOST:
+            raise Malformed(f"{info.filename!r} is packed as NumPy never does; write it with np.savez_compressed")
+        if info.file_size > MOST[info.compress_type] * info.compress_size:
+            raise Malformed(
+                f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its "
+                f"{info.compress_size:,} can stand for"
+            )
+        try:
+            with archive.open(info) as member:
+                header = read_header(member, info.file_size)
+        except Malformed as error:
+            raise Malformed(f"{info.filename!r} is not an .npy file, or damaged: {error}") from None
+        if info.compress_type != zipfile.ZIP_STORED or archive.fp is None:
+            return header, None
+        archive.fp.seek(info.header_offset)
+        _, name, extra = LOCAL.unpack(archive.fp.read(LOCAL.size))
+        return header, info.header_offset + LOCAL.size + name + extra
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of an archive by name."""
+    files = {info.filename: info for info in archive.infolist()}
+    return {name.removesuffix(".npy"): info for name, info in files.items() if name.endswith(".npy")}
+
+
+@contextmanager
+def _archive(path: Path, file: BufferedReader) -> Iterator[zipfile.ZipFile]:
+    """The open archive; what is wrong with it becomes a DataError."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except Malformed as error:
+        raise refusal(path, str(error)) from None
+    except (zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, ValueError) as error:
+        raise refusal(path, f"is not an .npz file, or damaged: {error}") from None
+
+
+@sources.register
+@final
+class NPY(Source):
+    """Arrays in .npy files, as np.save writes them, one a column; their first dimension is the rows.
+
+    The files are mapped into memory: only the rows that a batch takes are read, so they may be larger than the
+    memory. Objects are never unpickled.
+
+    Shape:
+        each column: the name given to the file, and the array's shape without the first dimension. Integers stay
+            integers (class indices, tokens), but bytes of more than one a row are pixels: numbers, not scaled.
+            `dtype: float` or `dtype: int64` at a data field says otherwise.
+
+    Parameters:
+        files: a path for each column, {x: images.npy, y: labels.npy}; relative ones start at the config's folder.
+
+    Raises:
+        DataError: a file can't be opened, is damaged or holds less than its header says, those that the config
+            names differ in rows, or a number is not finite.
+
+    Reference: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    """
+
+    type: Literal["NPY"] = "NPY"
+    files: Annotated[dict[str, Path], Field(min_length=1)]
+
+    def columns(self) -> dict[str, Column]:
+        """The files by the names given to them, from their headers."""
+        columns = {}
+        for name, path in self.files.items():
+            with _array(path, ("files", name)) as (_, header):
+                columns[name] = header.column
+        return columns
+
+    def read(self, columns: Sequence[str]) -> dict[str, Array]:
+        """These files, mapped."""
+        arrays: dict[str, Array] = {}
+        for name in columns:
+            with _array(self.files[name], ("files", name)) as (file, header):
+                file.seek(header.size)
+                arrays[name] = mapped(file, header, 0) if header.nbytes else loaded(file, header)
+        require_rows(self.type, {name: len(array) for name, array in arrays.items()})
+        return arrays
+
+
+@contextmanager
+def _array(path: Path, key: KeyPath) -> Iterator[tuple[BufferedReader, Header]]:
+    """The open file and its header; what is wrong with it becomes a DataError."""
+    with opened(path, key) as file:
+        try:
+            yield file, read_header(file, path.stat().st_size)
+        except Malformed as error:
+            raise refusal(path, f"is not an .npy file, or damaged: {error}", key) from None
