@@ -19,16 +19,36 @@ from declnet.config.docstrings import arguments, summary
 from declnet.config.expected import a, members
 from declnet.config.json_keywords import RANGE, TYPES, Schema, closed, limited, merged, ref, said, takes_references
 from declnet.config.read import ROLES
-from declnet.config.schema import IDENTIFIER, Config, Matching, Shorthand, TermWiring, Tuning, Use, Wiring
+from declnet.config.schema import (
+    IDENTIFIER,
+    Config,
+    Matching,
+    MetricWiring,
+    Shorthand,
+    TermWiring,
+    Tuning,
+    Use,
+    Wiring,
+)
 from declnet.core.component import Component, Settings
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Optimizer, Tuned
-from declnet.core.registry import REGISTRIES, Registry, losses, modules, optimizers
+from declnet.core.registry import REGISTRIES, Registry, losses, metrics, modules, optimizers
 from declnet.core.wrapper import Node, Term
 
-_NAMED: Final[dict[Any, Registry[Any]]] = ROLES | {Node: modules, Term: losses, Tuned: optimizers}
+_NAMED: Final[dict[Any, Registry[Any]]] = ROLES | {
+    Node: modules,
+    Term: losses,
+    Measure: metrics,
+    Tuned: optimizers,
+}
 """What a key of one of these types may name."""
 
-_BESIDE: Final[dict[str, type[Settings]]] = {modules.role: Wiring, losses.role: TermWiring}
+_BESIDE: Final[dict[str, type[Settings]]] = {
+    modules.role: Wiring,
+    losses.role: TermWiring,
+    metrics.role: MetricWiring,
+}
 """The keys that stand beside a component's own, by its role. An optimizer's groups depend on the optimizer."""
 
 _CHOICES: Final = [ref(registry.role) for registry in REGISTRIES]

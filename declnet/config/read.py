@@ -17,10 +17,10 @@ from pydantic import BaseModel, ValidationError
 from declnet.config.document import Document, Value
 from declnet.config.expected import a, got, in_words, members
 from declnet.config.messages import translate, unknown_key
-from declnet.config.schema import NAME, Config, Matching, TermWiring, Tuning, Use, Wiring
+from declnet.config.schema import NAME, Config, Matching, MetricWiring, TermWiring, Tuning, Use, Wiring
 from declnet.core.component import Loss, Settings
 from declnet.core.initializer import Initialization
-from declnet.core.metric import Metric
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Optimizer, Override, Tuned
 from declnet.core.registry import REGISTRIES, Registry, initializers, losses, metrics, modules, optimizers, sources
 from declnet.core.source import Source
@@ -33,7 +33,6 @@ M = TypeVar("M", bound=BaseModel)
 ROLES: dict[type, Registry[Any]] = {
     Initialization: initializers,
     Loss: losses,
-    Metric: metrics,
     Optimizer: optimizers,
     Source: sources,
 }
@@ -127,6 +126,8 @@ class _Reader:
                 return self.node(raw, path)
             if member is Term:
                 return self.term(raw, path) if not isinstance(raw, tuple) else self._terms(raw, path)
+            if member is Measure:
+                return self.measure(raw, path)
             if member is Tuned:
                 return self.tuned(raw, path)
             if member is FilePath and isinstance(raw, str):
@@ -201,6 +202,13 @@ class _Reader:
         if isinstance(loss, Invalid) or isinstance(own, Invalid):
             return INVALID
         return Term(loss, path, _refs(own.inputs), own.scale)
+
+    def measure(self, raw: Any, path: Path) -> Measure | Invalid:
+        """Read a metric of the loop."""
+        metric, own = self.split(MetricWiring, metrics, raw, path)
+        if isinstance(metric, Invalid) or isinstance(own, Invalid):
+            return INVALID
+        return Measure(metric, path, _refs(own.inputs))
 
     def tuned(self, raw: Any, path: Path) -> Tuned | Invalid:
         """Read the optimizer and its groups."""

@@ -13,7 +13,7 @@ from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
 from declnet.config.schema import Config, DataField, Loop, with_fields_of_source
-from declnet.core.metric import Metric
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.source import Source
 from declnet.core.spec import Kind, Spec
@@ -47,7 +47,7 @@ class Experiment:
     def graph(self, batch: int) -> Graph:
         """The graph for batches of this many rows."""
         inputs, targets = (batched(fields, batch) for fields in (self.inputs, self.targets))
-        return trace(self.config.model, terms(self.config.loss), inputs, targets)
+        return trace(self.config.model, terms(self.config.loss), inputs, targets, self.config.loop.metrics)
 
 
 def terms(loss: Any) -> list[Term]:
@@ -178,8 +178,10 @@ class _Checker:
         if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
             return
         batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
+        metrics = loop.get("metrics", ())
+        measures = [item for item in metrics if isinstance(item, Measure)] if isinstance(metrics, tuple) else []
         graph, larger = (
-            trace(nodes, terms(loss), batched(inputs, n), batched(targets, n)) for n in (batch, batch + 1)
+            trace(nodes, terms(loss), batched(inputs, n), batched(targets, n), measures) for n in (batch, batch + 1)
         )
         mixed = rows_mixed(graph, larger)
         for problem in mixed or graph.problems:  # where rows are mixed, the rest only follows from it
@@ -195,7 +197,6 @@ class _Checker:
         unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
-        self._metrics(loop.get("metrics", ()), graph, next(iter(batched(targets, batch).values()), None))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
             for warning in lint(graph):
@@ -211,22 +212,6 @@ class _Checker:
                         f"no parameter is called {pattern!r}{like_pattern(pattern, graph.parameters)}",
                         ("optimizer", "groups", index, "match", number),
                     )
-
-    def _metrics(self, metrics: Any, graph: Graph, target: Spec | None) -> None:
-        """Metrics compare the model's output with the first target."""
-        for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
-            path = ("loop", "metrics", index)
-            if not isinstance(metric, Metric):
-                continue
-            if target is None:
-                self._problem(f"{metric.type} needs a target; declare data.targets", path)
-            elif len(graph.outputs) > 1:
-                self._problem(f"{metric.type} looks at one output, the model ends in {len(graph.outputs)}", path)
-            elif graph.output is not None:
-                try:
-                    metric.check(graph.specs[graph.output], target)
-                except ShapeError as error:
-                    self._problem(error.message, path)
 
 
 def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:

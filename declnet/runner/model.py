@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from declnet.core.metric import Meter
 from declnet.core.optimizer import Group, Optimizer
 from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import NonFiniteError
@@ -28,7 +29,7 @@ class Model:
         """Allocate everything that runs of these sizes need."""
         dtype = experiment.config.dtype
         graphs = {batch: experiment.graph(batch) for _, batch in sizes}
-        graph = next(iter(graphs.values()))
+        graph = self.graph = next(iter(graphs.values()))
         self.largest = max(graph.flops(call) for graph in graphs.values() for call in graph.calls)
         self.groups = experiment.config.optimizer.split(graph.trained())
         self.store = Store(graph.parameters, graph.buffers, [names for _, names in self.groups], dtype)
@@ -38,6 +39,17 @@ class Model:
         }
         arena = Arena(max(layout.nbytes for layout in layouts.values()))
         self.plans: Plans = {key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()}
+        self._measures = experiment.config.loop.metrics
+
+    def meters(self) -> dict[str, Meter]:
+        """A new count for each metric, by label, in the order of what a plan has `measured`."""
+        graph = self.graph
+        return {
+            measure.label: measure.metric.meter(
+                graph.specs[output], graph.specs[target], probabilities=graph.probabilities(output)
+            )
+            for measure, (output, target) in zip(self._measures, graph.measures, strict=True)
+        }
 
 
 class Optimization:

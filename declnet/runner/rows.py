@@ -8,6 +8,7 @@ import numpy as np
 
 from declnet.config.schema import Config
 from declnet.core.component import Loss
+from declnet.core.metric import Metric
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.data import table
@@ -48,15 +49,22 @@ class Rows:
                 raise DataError(Diagnostic(message, problem.path, mark))
 
     def _check_targets(self, experiment: Experiment) -> None:
-        """Let the loss look at its target, where that is a data field."""
+        """Let the loss and the metrics look at their targets, where those are data fields."""
         graph = experiment.graph(1)
         names = {value: name for name, value in graph.inputs.items()}
-        for call in graph.calls:
-            if isinstance(call.component, Loss) and (target := names.get(call.inputs[-1])) is not None:
+        checks: list[tuple[Loss | Metric, int, int]] = [
+            (call.component, call.inputs[0], call.inputs[-1])
+            for call in graph.calls
+            if isinstance(call.component, Loss)
+        ]
+        measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
+        checks += [(measure.metric, output, target) for measure, (output, target) in measured]
+        for component, output, target in checks:
+            if (name := names.get(target)) is not None:
                 try:
-                    call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
+                    component.check_target(graph.specs[output], self._arrays[name])
                 except RowError as error:
-                    raise RowError(error.message, error.row, self._fields[target].columns[0]) from None
+                    raise RowError(error.message, error.row, self._fields[name].columns[0]) from None
 
     def _split(self) -> dict[str, Array]:
         shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}
