@@ -74,7 +74,7 @@ class Measure:
         fields = type(self.metric).model_fields
         given = {name: getattr(self.metric, name) for name in fields}
         said = {name: value for name, value in given.items() if value != fields[name].get_default()}
-        refs = self.inputs if self.inputs is None or isinstance(self.inputs, tuple) else dict(self.inputs)
-        said |= dict(zip(INPUTS, refs, strict=False)) if isinstance(refs, tuple) else refs or {}
+        refs = dict(zip(INPUTS, self.inputs, strict=False)) if isinstance(self.inputs, tuple) else self.inputs or {}
+        said |= {name: refs[name] for name in INPUTS if name in refs}
         arguments = ", ".join(f"{name}={value}" for name, value in said.items())
         return f"{self.metric.type}({arguments})" if arguments else self.metric.type

@@ -18,9 +18,10 @@ data:
 model: [{type: Linear, out_features: 2}]
 loss: CrossEntropyLoss
 optimizer: Adam
-loop: {epochs: 2, metrics: [confusion_matrix, {type: top_k, k: 2}, auroc, {type: confusion_matrix, ignore_index: 0}]}
+loop:
+  epochs: 2
+  metrics: [confusion_matrix, {type: top_k, k: 2}, auroc, {type: confusion_matrix, ignore_index: 0}]
 """
-"""The second matrix has no name as short as its type."""
 
 
 def write(command: Command, rows: int = 20, classes: int = 2) -> None:
