@@ -509,8 +509,8 @@ model: [{type: Linear, out_features: 10}, {type: ReLU, zzzz: 1}]
 loop: {metrics: [{type: accuracy, zzzz: 1}]}
 ! 6:35: loop.metrics[0].zzzz: unknown key 'zzzz'; it takes ignore_index, threshold and from_logits
 
-loop: {metrics: [{type: mae, input: x}]}
-! 6:30: loop.metrics[0].input: unknown key 'input'; did you mean 'inputs'?
+loop: {metrics: [{type: accuracy, input: x}]}
+! 6:35: loop.metrics[0].input: unknown key 'input'; did you mean 'inputs'?
 
 loop: {metrics: [top_k]}
 ! 6:18: loop.metrics[0]: top_k needs 'k'
