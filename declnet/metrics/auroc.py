@@ -41,14 +41,15 @@ class _Scores(Meter):
     def result(self) -> float:
         """Rank all scores of a class."""
         scores, classes = np.concatenate(self.scores), np.concatenate(self.classes)
+        if self.logits and scores.ndim > 1:  # of one number a sigmoid would keep the order
+            scores = softmax(scores)
         if np.isnan(scores).any():
             return math.nan
-        if scores.ndim == 1:  # a sigmoid keeps the order
+        if scores.ndim == 1:
             return _area(scores, classes == 1)
         there, weights = np.unique(classes, return_counts=True)
         if there.size < 2:
             return math.nan
-        scores = softmax(scores) if self.logits else scores
         areas = [_area(scores[:, index], classes == index) for index in there]
         return float(np.average(areas, weights=weights if self.metric.average == "weighted" else None))
 

@@ -98,6 +98,17 @@ class Deciding(ClassMetric, ABC):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     from_logits: bool | None = None
 
+    def check(self, output: Spec, target: Spec) -> None:
+        """Of several scores the largest decides."""
+        super().check(output, target)
+        if not is_binary(output) and self.threshold != type(self).model_fields["threshold"].default:
+            raise ShapeError(
+                f"{self.type} takes the class with the largest score of {output.shape[1]}, whatever the threshold; "
+                "leave it out",
+                field="threshold",
+                argument=0,
+            )
+
     def cut(self, probabilities: bool) -> float:
         """The output above which one number for a target stands for class 1: a probability, or its logit."""
         logits = not probabilities if self.from_logits is None else self.from_logits

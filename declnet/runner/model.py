@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -29,7 +30,7 @@ class Model:
         """Allocate everything that runs of these sizes need."""
         dtype = experiment.config.dtype
         graphs = {batch: experiment.graph(batch) for _, batch in sizes}
-        graph = self.graph = next(iter(graphs.values()))
+        graph = next(iter(graphs.values()))
         self.largest = max(graph.flops(call) for graph in graphs.values() for call in graph.calls)
         self.groups = experiment.config.optimizer.split(graph.trained())
         self.store = Store(graph.parameters, graph.buffers, [names for _, names in self.groups], dtype)
@@ -39,17 +40,17 @@ class Model:
         }
         arena = Arena(max(layout.nbytes for layout in layouts.values()))
         self.plans: Plans = {key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()}
-        self._measures = experiment.config.loop.metrics
+        specs = graph.specs
+        self._meters = {
+            measure.label: partial(
+                measure.metric.meter, specs[output], specs[target], probabilities=graph.probabilities(output)
+            )
+            for measure, (output, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True)
+        }
 
     def meters(self) -> dict[str, Meter]:
         """A new count for each metric, by label, in the order of what a plan has `measured`."""
-        graph = self.graph
-        return {
-            measure.label: measure.metric.meter(
-                graph.specs[output], graph.specs[target], probabilities=graph.probabilities(output)
-            )
-            for measure, (output, target) in zip(self._measures, graph.measures, strict=True)
-        }
+        return {label: meter() for label, meter in self._meters.items()}
 
 
 class Optimization:

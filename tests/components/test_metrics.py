@@ -131,7 +131,8 @@ def expected(metric: Any, output: Array, target: Array) -> float | Array:
         warnings.filterwarnings("ignore", category=exceptions.UndefinedMetricWarning)
         warnings.filterwarnings("ignore", "The y_prob values do not sum to one")  # of float32, not to the last bit
         warnings.filterwarnings("ignore", "A single label was found|'k' .* greater than or equal to 'n_classes'")
-        if metric.type not in DECIDED and np.isnan(output.astype(np.float64)).any():
+        numbers = output.astype(np.float64)
+        if metric.type not in DECIDED and (np.isnan(numbers) | (numbers == np.inf)).any():
             return math.nan
         if metric.type in OF_COLUMNS:
             return OF_COLUMNS[metric.type](output.astype(np.float64), target.astype(np.float64))

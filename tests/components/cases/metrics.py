@@ -29,11 +29,8 @@ DIGITS = st.sampled_from((None, 1, 0))
 Arguments = Mapping[str, st.SearchStrategy[object]]
 
 IGNORED: Arguments = {"ignore_index": st.sampled_from((-100, 0, 1))}
-DECIDED: Arguments = {
-    **IGNORED,
-    "threshold": st.sampled_from((0.5, 0.2, 0.9)),
-    "from_logits": st.sampled_from((None, True, False)),
-}
+SCORED: Arguments = {**IGNORED, "from_logits": st.sampled_from((None, True, False))}
+CUT: Arguments = {**SCORED, "threshold": st.sampled_from((0.5, 0.2, 0.9))}
 
 
 @st.composite
@@ -135,29 +132,36 @@ def cases_of_two(**arguments: object) -> tuple[Case, ...]:
     )
 
 
-CUT = (
+CUTS = (
     Case({"threshold": 0.9}, (Normal((20,), 3.0), Labels((20,), 2))),
     Case({"threshold": 0.2, "from_logits": False}, (Uniform((20, 1), 0, 1), Labels((20,), 2))),
 )
-UNCUT = (
+BAD_CUTS = (
     Bad({"threshold": 0}, "greater_than", ("threshold",)),
     Bad({"threshold": 1}, "less_than", ("threshold",)),
 )
+
+
+def unused_cut(name: str) -> Misfit:
+    """A threshold where the largest score decides."""
+    message = f"{name} takes the class with the largest score of 3, whatever the threshold; leave it out"
+    return Misfit({"threshold": 0.7}, (Spec((8, 3)), Spec((8,), "int")), message, field="threshold", argument=0)
+
 
 ACCURACY = Subject(
     "accuracy",
     cases=(
         *cases_of_classes(),
         *cases_of_two(),
-        *CUT,
+        *CUTS,
         Case(
             {}, (Normal((4, 3), put=(0.0, nan, inf, nan, 0.0, nan)), Labels((4,), 3, put=(1, 0))), "NaN is largest"
         ),
         Case({}, (Labels((6, 3), 2), Labels((6,), 3)), "integer outputs"),
     ),
-    strategy=of_classes(DECIDED) | binary(DECIDED),
-    bad=(Bad({"type": "Accuracy"}, "literal_error", ("type",)), *UNCUT),
-    misfits=tuple(misfits("accuracy")),
+    strategy=of_classes(SCORED) | binary(CUT),
+    bad=(Bad({"type": "Accuracy"}, "literal_error", ("type",)), *BAD_CUTS),
+    misfits=(*misfits("accuracy"), unused_cut("accuracy")),
     bad_targets=tuple(bad_targets("accuracy")),
 )
 
@@ -193,7 +197,7 @@ def averaged(name: str) -> Subject:
         cases=(
             *cases_of_classes(),
             *cases_of_two(),
-            *CUT,
+            *CUTS,
             *(
                 Case({"average": average}, (Normal((20, 4)), Labels((20,), 3)))
                 for average in ("macro", "micro", "weighted")
@@ -208,12 +212,13 @@ def averaged(name: str) -> Subject:
             ),
             Case({"average": "binary"}, (Normal((3, 1), put=(-1.0, -1.0, -1.0)), Labels((3,), 1)), "no 1 at all"),
         ),
-        strategy=of_classes({**DECIDED, "average": st.sampled_from((None, "macro", "micro", "weighted"))})
-        | binary({**DECIDED, "average": st.sampled_from((None, "binary", "macro", "micro", "weighted"))}),
-        bad=(Bad({"average": "samples"}, "literal_error", ("average",)), *UNCUT),
+        strategy=of_classes({**SCORED, "average": st.sampled_from((None, "macro", "micro", "weighted"))})
+        | binary({**CUT, "average": st.sampled_from((None, "binary", "macro", "micro", "weighted"))}),
+        bad=(Bad({"average": "samples"}, "literal_error", ("average",)), *BAD_CUTS),
         bad_targets=tuple(bad_targets(name)),
         misfits=(
             *misfits(name),
+            unused_cut(name),
             Misfit(
                 {"average": "binary"},
                 (Spec((8, 3)), Spec((8,), "int")),
@@ -234,11 +239,13 @@ AUROC = Subject(
         *cases_of_two(),
         Case({"from_logits": False}, (Shares((20, 3), 1), Labels((20,), 3))),
         Case({}, (Normal((5, 3), put=(nan,)), Labels((5,), 3)), "not finite"),
+        Case({}, (Normal((5, 3), put=(inf,)), Labels((5,), 3)), "infinite"),
+        Case({}, (Normal((9, 3), put=(-inf,)), Labels((9,), 3)), "impossible"),
     ),
     strategy=of_classes(
-        {**IGNORED, "average": st.sampled_from(("macro", "weighted")), "from_logits": DECIDED["from_logits"]}
+        {**IGNORED, "average": st.sampled_from(("macro", "weighted")), "from_logits": SCORED["from_logits"]}
     )
-    | binary({**IGNORED, "from_logits": DECIDED["from_logits"]}),
+    | binary({**IGNORED, "from_logits": SCORED["from_logits"]}),
     bad=(Bad({"average": "micro"}, "literal_error", ("average",)),),
     misfits=tuple(misfits("auroc")),
     bad_targets=tuple(bad_targets("auroc")),
@@ -246,10 +253,10 @@ AUROC = Subject(
 
 CONFUSION_MATRIX = Subject(
     "confusion_matrix",
-    cases=(*cases_of_classes(), *cases_of_two(), *CUT),
-    strategy=of_classes(DECIDED) | binary(DECIDED),
-    bad=UNCUT,
-    misfits=tuple(misfits("confusion_matrix")),
+    cases=(*cases_of_classes(), *cases_of_two(), *CUTS),
+    strategy=of_classes(SCORED) | binary(CUT),
+    bad=BAD_CUTS,
+    misfits=(*misfits("confusion_matrix"), unused_cut("confusion_matrix")),
     bad_targets=tuple(bad_targets("confusion_matrix")),
 )
 
@@ -260,7 +267,7 @@ PERPLEXITY = Subject(
         Case({"from_logits": False}, (Shares((20, 3), 1), Labels((20,), 3))),
         Case({}, (Normal((5, 3), put=(nan,)), Labels((5,), 3)), "not finite"),
     ),
-    strategy=of_classes({**IGNORED, "from_logits": DECIDED["from_logits"]}),
+    strategy=of_classes({**IGNORED, "from_logits": SCORED["from_logits"]}),
     bad=(Bad({"ignore_index": 0.5}, "int_type", ("ignore_index",)),),
     misfits=tuple(misfits("perplexity", also=False)),
     bad_targets=tuple(bad_targets("perplexity", also=False)),
