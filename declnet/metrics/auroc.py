@@ -10,7 +10,7 @@ import numpy as np
 from declnet.core.metric import Meter
 from declnet.core.registry import metrics
 from declnet.core.spec import Array, Spec
-from declnet.metrics.class_scores import ClassMetric, softmax
+from declnet.metrics.class_scores import ClassMetric, are_logits, softmax
 
 
 def _area(scores: Array, positive: Array) -> float:
@@ -40,6 +40,8 @@ class _Scores(Meter):
 
     def result(self) -> float:
         """Rank all scores of a class."""
+        if not self.scores:
+            return math.nan
         scores, classes = np.concatenate(self.scores), np.concatenate(self.classes)
         if self.logits and scores.ndim > 1:  # of one number a sigmoid would keep the order
             scores = softmax(scores)
@@ -86,4 +88,4 @@ class Auroc(ClassMetric):
 
     def meter(self, output: Spec, target: Spec, *, probabilities: bool) -> Meter:
         """Keep scores."""
-        return _Scores(self, logits=not probabilities if self.from_logits is None else self.from_logits)
+        return _Scores(self, logits=are_logits(self.from_logits, probabilities))

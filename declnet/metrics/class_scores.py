@@ -33,6 +33,11 @@ def _by_target(output: Array) -> Array:
     return output.reshape(rows, classes, inner).swapaxes(1, 2).reshape(rows * inner, classes)
 
 
+def are_logits(said: bool | None, probabilities: bool) -> bool:
+    """Whether outputs are logits: what the config says, or else what the model makes of them."""
+    return not probabilities if said is None else said
+
+
 def softmax(scores: Array) -> Array:
     """Probabilities in float64 from logits, or from log-probabilities, (n, C)."""
     shifted = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True))
@@ -62,11 +67,11 @@ class ClassMetric(Metric, ABC):
             if fits:
                 return
         also = ", or outputs (N,) or (N, 1) with targets 0 and 1" if self.binary else ""
-        whole = target.kind == "int" or output.ndim < 2 or target.shape != index_shape(output.shape)
+        floats = output.ndim > 1 and target.shape == index_shape(output.shape) and target.kind == "float"
         raise ShapeError(
             f"{self.type} compares outputs (N, C) with class indices (N,){also}, but the output is {output} "
             f"and the target {target}"
-            + ("" if whole else "; give the data field the dtype int64: {columns: ..., dtype: int64}")
+            + ("; give the data field the dtype int64: {columns: ..., dtype: int64}" if floats else "")
         )
 
     def check_target(self, output: Spec, target: Array) -> None:
@@ -111,7 +116,7 @@ class Deciding(ClassMetric, ABC):
 
     def cut(self, probabilities: bool) -> float:
         """The output above which one number for a target stands for class 1: a probability, or its logit."""
-        logits = not probabilities if self.from_logits is None else self.from_logits
+        logits = are_logits(self.from_logits, probabilities)
         return math.log(self.threshold / (1 - self.threshold)) if logits else self.threshold
 
     def decide(self, output: Array, target: Array, cut: float) -> tuple[Array, Array]:

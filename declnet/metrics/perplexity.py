@@ -9,7 +9,7 @@ import numpy as np
 from declnet.core.metric import Meter
 from declnet.core.registry import metrics
 from declnet.core.spec import Array, Spec
-from declnet.metrics.class_scores import ClassMetric, share
+from declnet.metrics.class_scores import ClassMetric, are_logits, share
 
 
 class _LogLikelihood(Meter):
@@ -66,4 +66,4 @@ class Perplexity(ClassMetric):
 
     def meter(self, output: Spec, target: Spec, *, probabilities: bool) -> Meter:
         """Add log-likelihoods."""
-        return _LogLikelihood(self, logits=not probabilities if self.from_logits is None else self.from_logits)
+        return _LogLikelihood(self, logits=are_logits(self.from_logits, probabilities))

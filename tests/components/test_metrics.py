@@ -154,6 +154,15 @@ def test_equals_scikit_learn(subject: Subject, case: Case) -> None:
         assert_equal(measure(metric, numbers, dtype)["output"], wanted)
 
 
+@pytest.mark.parametrize("subject", of(Metric))
+def test_nothing_was_taken(subject: Subject) -> None:
+    """No rows: no figure, and a matrix of nothing."""
+    case = subject.cases[0]
+    metric: Any = subject(case.arguments)
+    result = metric.meter(*map(spec_of, material(subject, case).inputs), probabilities=False).result()
+    assert_equal(result, np.zeros((3, 3)) if metric.axes else math.nan)
+
+
 def pieces(rows: int, cuts: list[int]) -> Iterator[slice]:
     """The rows in batches: none is empty."""
     ends = [0, *sorted({cut % rows for cut in cuts} - {0}), rows]
