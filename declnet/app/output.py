@@ -129,6 +129,8 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def figure(value: float) -> str:
-    """A loss or a metric: four significant places, six where it is small."""
+def figure(value: float | None) -> str:
+    """A loss or a metric: four significant places, six where it is small; None where it is no finite number."""
+    if value is None:
+        return "not finite"
     return f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.4g}"

@@ -133,7 +133,7 @@ class Bar(Progress):
         elif isinstance(event, Stepped):
             self._move(event.epoch, (event.epoch - 1) * self._steps + event.step)
         elif isinstance(event, EpochEnded):
-            epoch = int(event.record["epoch"])
+            epoch = int(str(event.record["epoch"]))
             self._console.print(self.closing(event, self._epochs), highlight=False, markup=False)
             self._move(epoch, epoch * self._steps)
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from declnet.core.component import Component
+from declnet.core.metric import Measure
 from declnet.core.suggest import any_of
 from declnet.core.wrapper import Node
 from declnet.errors import Path
@@ -24,6 +25,7 @@ _WORDS: dict[object, str] = {
     type(None): "null",
     FilePath: "a path",
     Node: "a component",
+    Measure: "a metric",
 }
 
 

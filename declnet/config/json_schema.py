@@ -23,6 +23,7 @@ from declnet.config.schema import (
     IDENTIFIER,
     Config,
     Matching,
+    MetricWiring,
     Scheduling,
     Shorthand,
     TermWiring,
@@ -31,14 +32,16 @@ from declnet.config.schema import (
     Wiring,
 )
 from declnet.core.component import Component, Settings
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Optimizer, Tuned
-from declnet.core.registry import REGISTRIES, Registry, losses, modules, optimizers, schedulers
+from declnet.core.registry import REGISTRIES, Registry, losses, metrics, modules, optimizers, schedulers
 from declnet.core.scheduler import Scheduled
 from declnet.core.wrapper import Node, Term
 
 _NAMED: Final[dict[Any, Registry[Any]]] = ROLES | {
     Node: modules,
     Term: losses,
+    Measure: metrics,
     Tuned: optimizers,
     Scheduled: schedulers,
 }
@@ -47,6 +50,7 @@ _NAMED: Final[dict[Any, Registry[Any]]] = ROLES | {
 _BESIDE: Final[dict[str, type[Settings]]] = {
     modules.role: Wiring,
     losses.role: TermWiring,
+    metrics.role: MetricWiring,
     schedulers.role: Scheduling,
 }
 """The keys that stand beside a component's own, by its role. An optimizer's groups depend on the optimizer."""

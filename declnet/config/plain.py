@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Override, Tuned
 from declnet.core.scheduler import Scheduled
 from declnet.core.wrapper import Node, Term
@@ -22,9 +23,10 @@ def plain(model: BaseModel, folder: Path) -> dict[str, object]:
 def _plain(value: object, folder: Path) -> object:
     if isinstance(value, Node):
         return _node(value, folder)
-    if isinstance(value, Term):
+    if isinstance(value, Term | Measure):
         inputs = {} if value.inputs is None else {"inputs": _plain(value.inputs, folder)}
-        return plain(value.loss, folder) | inputs | {"scale": value.scale}
+        own = value.loss if isinstance(value, Term) else value.metric
+        return plain(own, folder) | inputs | ({"scale": value.scale} if isinstance(value, Term) else {})
     if isinstance(value, Tuned):
         groups = [_plain(group, folder) for group in value.groups]
         return plain(value.optimizer, folder) | ({"groups": groups} if groups else {})

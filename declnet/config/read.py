@@ -7,7 +7,7 @@ inside is reported at its own place, and the rest of the file is still checked.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final, TypeVar, get_args, get_origin
@@ -17,10 +17,20 @@ from pydantic import BaseModel, ValidationError
 from declnet.config.document import Document, Value
 from declnet.config.expected import a, got, in_words, members
 from declnet.config.messages import translate, unknown_key
-from declnet.config.schema import NAME, Config, Matching, Scheduling, TermWiring, Tuning, Use, Wiring
+from declnet.config.schema import (
+    NAME,
+    Config,
+    Matching,
+    MetricWiring,
+    Scheduling,
+    TermWiring,
+    Tuning,
+    Use,
+    Wiring,
+)
 from declnet.core.component import Loss, Settings
 from declnet.core.initializer import Initialization
-from declnet.core.metric import Metric
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Optimizer, Override, Tuned
 from declnet.core.registry import (
     REGISTRIES,
@@ -44,7 +54,6 @@ M = TypeVar("M", bound=BaseModel)
 ROLES: dict[type, Registry[Any]] = {
     Initialization: initializers,
     Loss: losses,
-    Metric: metrics,
     Optimizer: optimizers,
     Source: sources,
 }
@@ -132,14 +141,14 @@ class _Reader:
         """Read what needs reading: sections, components, nodes, paths. The rest is pydantic's."""
         if path in self.document.broken:
             return Node(None, path) if Node in members(annotation) else INVALID
+        readers: dict[Any, Callable[[Any, Path], Any]]
+        readers = {Node: self.node, Measure: self.measure, Tuned: self.tuned}
         for member in members(annotation):
             arguments = get_args(member)
-            if member is Node:
-                return self.node(raw, path)
+            if member in readers:
+                return readers[member](raw, path)
             if member is Term:
                 return self.term(raw, path) if not isinstance(raw, tuple) else self._terms(raw, path)
-            if member is Tuned:
-                return self.tuned(raw, path)
             if member is Scheduled:
                 return None if raw is None else self.scheduled(raw, path)
             if member is FilePath and isinstance(raw, str):
@@ -219,6 +228,13 @@ class _Reader:
         if isinstance(loss, Invalid) or isinstance(own, Invalid):
             return INVALID
         return Term(loss, path, _refs(own.inputs), own.scale)
+
+    def measure(self, raw: Any, path: Path) -> Measure | Invalid:
+        """Read a metric of the loop."""
+        metric, own = self.split(MetricWiring, metrics, raw, path)
+        if isinstance(metric, Invalid) or isinstance(own, Invalid):
+            return INVALID
+        return Measure(metric, path, _refs(own.inputs))
 
     def tuned(self, raw: Any, path: Path) -> Tuned | Invalid:
         """Read the optimizer and its groups."""

@@ -18,7 +18,7 @@ from pydantic import (
 from declnet.config.expected import Words
 from declnet.core.component import Settings
 from declnet.core.initializer import Initialization
-from declnet.core.metric import Metric
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Tuned
 from declnet.core.scheduler import WARMUP_START, Interval, Scheduled
 from declnet.core.source import Source
@@ -112,6 +112,16 @@ class TermWiring(Settings):
         None, description="the values it reads; left out: the model's output and the first target"
     )
     scale: float = Field(1.0, description="what the term is multiplied with")
+
+
+class MetricWiring(Settings):
+    """The key of a metric that is not its own."""
+
+    called = "a metric"
+
+    inputs: Inputs | None = Field(
+        None, description="the values it compares; left out: the model's output and the first target"
+    )
 
 
 class Tuning(Settings):
@@ -244,14 +254,14 @@ class Loop(Settings):
     batch_size: PositiveInt = Field(32, description="rows in a batch; the last one may be smaller")
     shuffle: bool = Field(True, description="draw a new order of the training rows each epoch")
     drop_last: bool = Field(False, description="leave out a last batch that is not full")
-    metrics: tuple[Metric, ...] = Field((), description="figures of the validation and test rows, beside the loss")
+    metrics: tuple[Measure, ...] = Field((), description="figures of the validation and test rows, beside the loss")
     checkpoint_every: PositiveInt | None = Field(
         None, description="epochs between checkpoints; left out: as often as costs at most 5 % of the time"
     )
 
     @model_validator(mode="after")
     def _each_metric_once(self) -> Self:
-        names = [metric.type for metric in self.metrics]
+        names = [measure.label for measure in self.metrics]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"the metric {name} is listed {names.count(name)} times")

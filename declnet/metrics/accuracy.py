@@ -6,45 +6,51 @@ from typing import Literal, final
 
 import numpy as np
 
-from declnet.core.metric import Meter, Metric
+from declnet.core.metric import Meter
 from declnet.core.registry import metrics
 from declnet.core.spec import Array, Spec
-from declnet.errors import ShapeError
-from declnet.losses.class_targets import index_shape
+from declnet.metrics.class_scores import Deciding, share
 
 
-class _Count(Meter):
+class _Right(Meter):
     """Right answers out of all."""
 
-    def __init__(self) -> None:
+    def __init__(self, metric: Deciding, cut: float) -> None:
+        self.metric, self.cut = metric, cut
         self.right = self.all = 0
 
     def update(self, output: Array, target: Array) -> None:
-        """Compare the largest output of each row with its class."""
-        self.right += int(np.count_nonzero(output.argmax(axis=1) == target))
-        self.all += target.size
+        """Compare the class of each row with the target's."""
+        decided, classes = self.metric.decide(output, target, self.cut)
+        self.right += int(np.count_nonzero(decided == classes))
+        self.all += classes.size
 
     def result(self) -> float:
         """The share of right answers."""
-        return self.right / self.all
+        return share(self.right, self.all)
 
 
 @metrics.register
 @final
-class Accuracy(Metric):
-    """Share of rows whose largest output is that of their class: accuracy = right / all, 0 to 1.
+class Accuracy(Deciding):
+    """Share of targets whose class the output stands for: accuracy = right / all, 0 to 1.
 
-    Of several equal largest outputs the first counts, as in torch.argmax.
+    The output stands for the class with the largest score, of equal ones the first, as in torch.argmax; where it
+    is one number, for class 1 if its probability is above the threshold, else for class 0.
 
     Shape:
         output: (N, C) or (N, C, d1, ..., dK), the classes in dimension 1. target: class indices, the
-        output's shape without C.
+        output's shape without C. Or output: (N,) or (N, 1). target: 0 or 1, (N,) or (N, 1).
 
     Parameters:
-        none.
+        ignore_index: a target that does not count.
+        threshold: the probability above which one number stands for class 1.
+        from_logits: whether one number is a logit, not a probability; left out: a probability where Sigmoid or
+            Softmax makes it or BCELoss reads it, else a logit.
 
     Raises:
-        ShapeError: the target does not hold class indices in the output's shape without C.
+        ShapeError: outputs and targets don't fit.
+        DataError: a target is no class.
 
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.accuracy_score.html
     """
@@ -53,14 +59,6 @@ class Accuracy(Metric):
 
     type: Literal["accuracy"] = "accuracy"
 
-    def check(self, output: Spec, target: Spec) -> None:
-        """Class scores against class indices."""
-        if output.ndim < 2 or target.kind != "int" or target.shape != index_shape(output.shape):
-            raise ShapeError(
-                f"accuracy compares outputs (N, C) with class indices (N,), but the output is {output} "
-                f"and the target {target}"
-            )
-
-    def meter(self) -> Meter:
+    def meter(self, output: Spec, target: Spec, *, probabilities: bool) -> Meter:
         """Count right answers."""
-        return _Count()
+        return _Right(self, self.cut(probabilities))

@@ -56,7 +56,8 @@ class Graph:
     `specs[i]` and `origins[i]` describe value i; `inputs` the values that data are put into. Parameters and
     buffers carry their full names (`encoder.0.weight`), in PyTorch's order; `frozen` are the parameters that stay
     as they are. `outputs` are the values the model ends in, None for an unknown one; `unused` the paths of
-    components that are never called; `visits` the model's nodes, nested as the config nests them.
+    components that are never called; `measures` the output and the target that each metric compares; `visits` the
+    model's nodes, nested as the config nests them.
     """
 
     specs: list[Spec] = field(default_factory=list)
@@ -69,6 +70,7 @@ class Graph:
     outputs: list[int | None] = field(default_factory=list)
     unused: list[Path] = field(default_factory=list)
     terms: list[tuple[int, float]] = field(default_factory=list)
+    measures: list[tuple[int, int]] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -76,6 +78,12 @@ class Graph:
     def output(self) -> int | None:
         """The value the model ends in, where it is one and known."""
         return self.outputs[0] if len(self.outputs) == 1 else None
+
+    @property
+    def kept(self) -> list[int]:
+        """The values that are read after a step of evaluation: the output, and what metrics compare."""
+        output = [] if self.output is None else [self.output]
+        return list(dict.fromkeys([*output, *(value for pair in self.measures for value in pair)]))
 
     def value(self, spec: Spec, origin: str) -> int:
         """Add a value."""
@@ -90,6 +98,22 @@ class Graph:
     def source(self, error: ShapeError, values: Sequence[int]) -> str:
         """Where the input comes from that a component refuses, for a message."""
         return "" if error.argument is None else f" (from {self.origins[values[error.argument]]})"
+
+    def producer(self, value: int) -> Call | None:
+        """The call that computes a value, behind what only reshapes it."""
+        producers = {call.output: call for call in self.calls}
+        call = producers.get(value)
+        while call is not None and call.component.alias(training=False) == "reshape":
+            call = producers.get(call.inputs[0])
+        return call
+
+    def probabilities(self, value: int) -> bool:
+        """Whether a value holds probabilities: Sigmoid or Softmax made it, or BCELoss reads it, which takes no
+        other numbers.
+        """
+        call = self.producer(value)
+        made = call is not None and call.component.type in ("Sigmoid", "Softmax")
+        return made or any(c.component.type == "BCELoss" and c.inputs[0] == value for c in self.calls)
 
     def unfit(self, *, training: bool) -> Iterator[Problem]:
         """What does not depend on shapes alone but on the mode: statistics of a single number."""
@@ -108,10 +132,10 @@ class Graph:
         return call.component.parameters(*self.inputs_of(call))
 
     def needed(self, *, training: bool) -> list[Call]:
-        """The calls that the loss, and in evaluation the output, depend on, in order."""
+        """The calls that the loss depends on, and in evaluation what is kept, in order."""
         wanted = {value for value, _ in self.terms}
-        if not training and self.output is not None:
-            wanted.add(self.output)
+        if not training:
+            wanted.update(self.kept)
         calls = []
         for call in reversed(self.calls):
             if call.output in wanted:

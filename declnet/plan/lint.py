@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from declnet.core.component import Loss
-from declnet.plan.graph import Call, Graph, Problem
+from declnet.plan.graph import Graph, Problem
 
 TWICE: dict[str, dict[str, str]] = {
     "BCEWithLogitsLoss": {"Sigmoid": "takes logits and applies the sigmoid itself; remove Sigmoid, or use BCELoss"},
@@ -24,11 +24,10 @@ def lint(graph: Graph) -> Iterator[Problem]:
     for path in graph.unused:
         yield _warning("nothing calls this component; call it with 'use', or remove it", path)
     yield from _unread(graph)
-    producers = {call.output: call for call in graph.calls}
     for call in graph.calls:
         kind = call.component.type
         if isinstance(call.component, Loss):
-            before = _behind(producers, call.inputs[0])
+            before = graph.producer(call.inputs[0])
             if before is not None and (reason := TWICE.get(kind, {}).get(before.component.type)):
                 yield _warning(f"{before.component.type} before {kind}, which {reason}", before.path)
         elif kind.startswith("BatchNorm") and graph.inputs_of(call)[0].shape[0] == 1:
@@ -47,15 +46,8 @@ def _unread(graph: Graph) -> Iterator[Problem]:
     """Components whose output goes nowhere; of a chain the last, once."""
     read = {value for call in graph.calls for value in call.inputs}
     read |= {value for value, _ in graph.terms} | {value for value in graph.outputs if value is not None}
+    read.update(graph.kept)
     paths = {call.path for call in graph.calls if call.output in read}
     for path in dict.fromkeys(call.path for call in graph.calls if call.output not in read):
         if path not in paths:
             yield _warning("nothing reads its output; name it in 'inputs' or the loss, or remove it", path)
-
-
-def _behind(producers: dict[int, Call], value: int) -> Call | None:
-    """The call that computes a value, behind what only reshapes it."""
-    call = producers.get(value)
-    while call is not None and call.component.alias(training=False) == "reshape":
-        call = producers.get(call.inputs[0])
-    return call

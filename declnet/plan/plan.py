@@ -25,12 +25,14 @@ class Arena:
 @dataclass(slots=True)
 class Plan:
     """The steps of one batch size in one mode. `inputs` are the buffers that data are put into; `loss` can be
-    read after a run, and in evaluation `output` (training lends its memory to others, and gives an empty one).
+    read after a run, and in evaluation `output` (training lends its memory to others, and gives an empty one) and
+    `measured`: the output and the target that each metric compares.
     """
 
     inputs: dict[str, Array]
     output: Array
     loss: Array
+    measured: list[tuple[Array, Array]] = field(default_factory=list)
     forward: list[Action] = field(default_factory=list)
     backward: list[Action] = field(default_factory=list)
 
@@ -71,7 +73,9 @@ class _Binder:
         inputs = {n: self.array(("value", v)) for n, v in graph.inputs.items() if ("value", v) in layout.specs}
         key: Key = ("value", -1 if graph.output is None else graph.output)
         output = self.array(key) if key in layout.specs and not layout.training else np.empty(0, self.store.dtype)
-        plan = Plan(inputs, output, np.zeros((), self.store.dtype))
+        measures = [] if layout.training else graph.measures
+        measured = [(self.array(("value", output)), self.array(("value", target))) for output, target in measures]
+        plan = Plan(inputs, output, np.zeros((), self.store.dtype), measured)
         backward: list[list[Action]] = []
         for index in reversed(range(len(layout.calls))):  # the order in which gradients are first written
             forward, behind = self._call(index, layout.calls[index])

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from declnet.core.component import Module, arity
+from declnet.core.metric import INPUTS, Measure
 from declnet.core.spec import Spec
 from declnet.core.suggest import did_you_mean, some
 from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Refs, Term, Value, Wrapper, below, join
@@ -23,8 +24,14 @@ CALLS = 10_000
 """Calls in a graph at most: in blocks within blocks, `use` and `repeat` multiply."""
 
 
-def trace(nodes: Sequence[Node], terms: Sequence[Term], inputs: Fields, targets: Fields) -> Graph:
-    """Build the graph of a model and its loss on data fields of these specs, None for what is unknown.
+def trace(
+    nodes: Sequence[Node],
+    terms: Sequence[Term],
+    inputs: Fields,
+    targets: Fields,
+    measures: Sequence[Measure] = (),
+) -> Graph:
+    """Build the graph of a model, its loss and its metrics on data fields of these specs, None for what is unknown.
 
     Mistakes are collected in `graph.problems`; what lies behind one is checked as far as it is known.
     """
@@ -32,6 +39,7 @@ def trace(nodes: Sequence[Node], terms: Sequence[Term], inputs: Fields, targets:
     try:
         tracer.model(nodes, inputs, targets)
         tracer.loss(terms, targets)
+        tracer.metrics(measures, targets)
     except _TooLarge as error:
         tracer.problem(f"the model makes more than {CALLS:,} calls; repeat less", error.path)
     tracer.close()
@@ -318,7 +326,8 @@ class _Tracer:
     def _term(self, term: Term, scope: Scope, target: Flow | None) -> None:
         """Call a loss; what it names is read, the rest is the model's output and the first target."""
         name = f"loss[{term.path[-1]}]" if len(term.path) > 1 else "loss"
-        inputs = self._term_inputs(term, scope, target)
+        names = arity(type(term.loss)).names
+        inputs = scope.arguments(names, term.inputs, target, self.problem, kind=term.loss.type, path=term.path)
         if inputs is None:
             return
         value = self._calls.call(term.loss, term.path, Place(name, "loss"), inputs, term.inputs)
@@ -331,40 +340,26 @@ class _Tracer:
             )
         self.graph.terms.append((value.index, term.scale))
 
-    def _term_inputs(self, term: Term, scope: Scope, target: Flow | None) -> Flow | None:
-        """The values of a loss's arguments; None where that was refused."""
-        names = arity(type(term.loss)).names
-        path = (*term.path, "inputs")
-        if isinstance(term.inputs, tuple):
-            return scope.read(term.inputs, names, self.problem, path)
-        given = term.inputs or {}
-        if unknown := [name for name in given if name not in names]:
-            self.problem(f"inputs are {', '.join(names)}; got {', '.join(given)}", (*path, unknown[0]))
-            return None
-        outputs = [name for name in names if name != "target"]
-        found: dict[str, Value | None] = {}
-        if len(scope.flow) == len(outputs):
-            # Values that are called like the arguments are meant by name, in whatever order.
-            named = {n: flow[0] for n, flow in scope.names.items() if flow and flow[0] in scope.flow}
-            found.update(
-                {n: named[n] for n in outputs}
-                if set(outputs) <= named.keys() - scope.inputs.keys()
-                else zip(outputs, scope.flow, strict=True)
-            )
-        if target and "target" in names:
-            found["target"] = target[0]
-        if given:
-            found.update(zip(given, scope.read(given, list(given), self.problem, path), strict=True))
-        missing = [name for name in names if name not in found]
-        if missing == ["target"]:
-            self.problem(f"{term.loss.type} needs a target; declare data.targets", term.path)
-            return None
-        if missing:
-            what = f"{term.loss.type} takes {len(names)} inputs: {', '.join(names)}"
-            ends = f"the model ends in {len(scope.flow)} value{'s' * (len(scope.flow) != 1)}"
-            self.problem(f"{what}; {ends}, so name them with 'inputs'", term.path)
-            return None
-        return tuple(found[name] for name in names)
+    # Metrics.
+
+    def metrics(self, measures: Sequence[Measure], targets: Fields) -> None:
+        """Note what each metric compares: what it names, the rest is the model's output and the first target."""
+        scope = self._scopes[0]
+        target = next((scope.names[name] for name in targets), None)
+        for measure in measures:
+            kind, path = measure.metric.type, measure.path
+            flow = scope.arguments(INPUTS, measure.inputs, target, self.problem, kind=kind, path=path) or ()
+            known = [value.index for value in flow if value is not None]
+            if flow and len(flow) != len(INPUTS):
+                takes = f"{kind} takes {len(INPUTS)} inputs ({', '.join(INPUTS)})"
+                self.problem(f"{takes} but gets {len(flow)}", (*path, "inputs"))
+            elif len(known) == len(INPUTS):
+                self.graph.measures.append((known[0], known[1]))
+                try:
+                    measure.metric.check(*(self.graph.specs[value] for value in known))
+                except ShapeError as error:
+                    where = path if error.field is None else (*path, error.field)
+                    self.problem(f"{error.message}{self.graph.source(error, known)}", where)
 
 
 def _takes(node: Node) -> Sequence[str] | None:

@@ -63,7 +63,7 @@ class RunDirectory:
         with replacing(self.path / "config.yaml") as file:
             file.write(text.encode())
 
-    def append(self, record: dict[str, float | int]) -> None:
+    def append(self, record: dict[str, float | int | None]) -> None:
         """Add an epoch's line to metrics.jsonl: one write, so a line is never torn by another process."""
         with machine(f"write {self._metrics}"), self._metrics.open("ab", buffering=0) as file:
             file.write(json.dumps(record, allow_nan=False).encode() + b"\n")

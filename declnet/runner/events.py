@@ -32,7 +32,7 @@ class Stepped:
 class EpochEnded:
     """An epoch and its evaluation are done; `record` is its line in metrics.jsonl."""
 
-    record: dict[str, float | int]
+    record: dict[str, float | int | None]
     best: bool
 
 

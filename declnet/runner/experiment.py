@@ -13,7 +13,7 @@ from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
 from declnet.config.schema import Config, DataField, Loop, Split, with_fields_of_source
-from declnet.core.metric import Metric
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.scheduler import Scheduled
 from declnet.core.source import Source
@@ -50,7 +50,7 @@ class Experiment:
     def graph(self, batch: int) -> Graph:
         """The graph for batches of this many rows."""
         inputs, targets = (batched(fields, batch) for fields in (self.inputs, self.targets))
-        return trace(self.config.model, terms(self.config.loss), inputs, targets)
+        return trace(self.config.model, terms(self.config.loss), inputs, targets, self.config.loop.metrics)
 
 
 def terms(loss: Any) -> list[Term]:
@@ -194,8 +194,10 @@ class _Checker:
         if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
             return
         batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
+        metrics = loop.get("metrics", ())
+        measures = [item for item in metrics if isinstance(item, Measure)] if isinstance(metrics, tuple) else []
         graph, larger = (
-            trace(nodes, terms(loss), reads | batched(inputs, n), compares | batched(targets, n))
+            trace(nodes, terms(loss), reads | batched(inputs, n), compares | batched(targets, n), measures)
             for n in (batch, batch + 1)
         )
         mixed = rows_mixed(graph, larger)
@@ -218,8 +220,6 @@ class _Checker:
         unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
-        if len(targets) == len(compares):
-            self._metrics(loop.get("metrics", ()), graph, next(iter(batched(targets, batch).values()), None))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
             for warning in lint(graph):
@@ -246,7 +246,7 @@ class _Checker:
             return
         if not isinstance(epochs, int) or not isinstance(share, int | float) or not isinstance(metrics, tuple):
             return
-        known = [metric for metric in metrics if isinstance(metric, Metric)]
+        known = [measure for measure in metrics if isinstance(measure, Measure)]
         figures = scheduling.figures(known, validated=share > 0)
         setting = scheduling.Setting(optimizer, epochs, None, figures)
         for message, path in scheduling.problems(scheduled, setting):
@@ -256,22 +256,6 @@ class _Checker:
             self.config = self.config.model_copy(update={"scheduler": scheduled})
             for message, path in scheduling.lint(scheduled, setting, self.document):
                 self.warnings.append(Diagnostic(message, path, self.document.mark(path), "warning"))
-
-    def _metrics(self, metrics: Any, graph: Graph, target: Spec | None) -> None:
-        """Metrics compare the model's output with the first target."""
-        for index, metric in enumerate(metrics if isinstance(metrics, tuple) else ()):
-            path = ("loop", "metrics", index)
-            if not isinstance(metric, Metric):
-                continue
-            if target is None:
-                self._problem(f"{metric.type} needs a target; declare data.targets", path)
-            elif len(graph.outputs) > 1:
-                self._problem(f"{metric.type} looks at one output, the model ends in {len(graph.outputs)}", path)
-            elif graph.output is not None:
-                try:
-                    metric.check(graph.specs[graph.output], target)
-                except ShapeError as error:
-                    self._problem(error.message, path)
 
 
 def _why_not(graph: Graph) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from declnet.core.metric import Meter
 from declnet.core.optimizer import Group, Optimizer
 from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import NonFiniteError
@@ -38,6 +40,17 @@ class Model:
         }
         arena = Arena(max(layout.nbytes for layout in layouts.values()))
         self.plans: Plans = {key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()}
+        specs = graph.specs
+        self._meters = {
+            measure.label: partial(
+                measure.metric.meter, specs[output], specs[target], probabilities=graph.probabilities(output)
+            )
+            for measure, (output, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True)
+        }
+
+    def meters(self) -> dict[str, Meter]:
+        """A new count for each metric, by label, in the order of what a plan has `measured`."""
+        return {label: meter() for label, meter in self._meters.items()}
 
 
 class Optimization:

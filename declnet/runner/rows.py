@@ -8,6 +8,7 @@ import numpy as np
 
 from declnet.config.schema import Config
 from declnet.core.component import Loss
+from declnet.core.metric import Metric
 from declnet.core.random import generator
 from declnet.core.spec import Array, Spec, numpy_dtype
 from declnet.data import table
@@ -26,7 +27,6 @@ class Rows:
         self._batch_size = experiment.config.loop.batch_size
         self._drop_last = experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
-        self._first_target = next(iter(experiment.targets), "")
         source = experiment.config.data.source
         try:
             self._arrays = table.read(source, self._fields, experiment.config.dtype)
@@ -56,32 +56,34 @@ class Rows:
                 raise DataError(Diagnostic(message, problem.path, mark))
 
     def _check_targets(self, experiment: Experiment) -> None:
-        """Let the losses look at their targets, where those are data fields."""
+        """Let the loss and the metrics look at their targets, where those are data fields."""
         graph = experiment.graph(1)
         names = {value: name for name, value in graph.inputs.items()}
         makers = {call.output: call for call in graph.calls}
-        for call in graph.calls:
-            value = call.inputs[-1]
+        checks: list[tuple[Loss | Metric, int, int]] = [
+            (call.component, call.inputs[0], call.inputs[-1])
+            for call in graph.calls
+            if isinstance(call.component, Loss)
+        ]
+        measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
+        checks += [(measure.metric, output, target) for measure, (output, target) in measured]
+        for component, output, target in checks:
+            value = target  # what only reshapes a field holds the same numbers
             while value in makers and makers[value].component.alias(training=False) == "reshape":
                 value = makers[value].inputs[0]
-            if isinstance(call.component, Loss) and (target := names.get(value)) is not None:
-                self._check_target(experiment, call.component, graph.specs[call.inputs[0]], target)
+            if (name := names.get(value)) is not None:
+                self._check_target(experiment, component, graph.specs[output], name)
 
-    def _check_target(self, experiment: Experiment, loss: Loss, input: Spec, target: str) -> None:
-        """Let a loss look at all rows of a target, in the dtype that batches have."""
+    def _check_target(self, experiment: Experiment, component: Loss | Metric, output: Spec, target: str) -> None:
+        """Let a loss or a metric look at all rows of a target, in the dtype that batches have."""
         field = self._fields[target]
         dtype = numpy_dtype(field.spec.kind, experiment.config.dtype)
         for start, block in table.blocks(self._arrays[target]):
             try:
-                loss.check_target(input, block.astype(dtype, copy=False))
+                component.check_target(output, block.astype(dtype, copy=False))
             except RowError as error:
                 hint = experiment.config.data.source.hint(field.columns[0])
                 raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
-
-    def first_target(self, rows: Array) -> Array:
-        """The first target of these rows, whether the loss reads it or not."""
-        found: Array = self._arrays[self._first_target][rows]
-        return found
 
     def _split(self) -> dict[str, Array]:
         shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}

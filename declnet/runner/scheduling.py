@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from declnet.config.document import Document
 from declnet.config.schema import Config
-from declnet.core.metric import Metric
+from declnet.core.metric import Measure
 from declnet.core.optimizer import Optimizer, Tuned
 from declnet.core.scheduler import Scheduled
 from declnet.core.suggest import any_of, did_you_mean
@@ -46,9 +46,13 @@ class Setting:
         return cls(config.optimizer, config.loop.epochs, steps, found)
 
 
-def figures(metrics: Sequence[Metric], *, validated: bool) -> tuple[str, ...]:
+def figures(metrics: Sequence[Measure], *, validated: bool) -> tuple[str, ...]:
     """The figures of an epoch's record, the one that is watched without a word first."""
-    validation = ["val_loss", *(f"val_{metric.type}" for metric in metrics)] if validated else []
+    validation = (
+        ["val_loss", *(f"val_{metric.label}" for metric in metrics if metric.metric.axes is None)]
+        if validated
+        else []
+    )
     return (*validation, "train_loss")
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import declnet
 from declnet.config.dump import dump
 from declnet.config.plain import plain
+from declnet.core.metric import Result
 from declnet.core.numerics import blocks
 from declnet.core.random import generator
 from declnet.core.spec import Array
@@ -30,7 +31,12 @@ from declnet.runner.signals import Signals
 REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
 
-Record = dict[str, float | int]
+Record = dict[str, float | int | None]
+
+
+def finite(value: Result) -> Result | None:
+    """The value, or None for a number that is not finite: JSON has no word for it."""
+    return value if isinstance(value, list) or math.isfinite(value) else None
 
 
 def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Event]:
@@ -79,13 +85,16 @@ class _Run:
         record: Record = {}
         for epoch in range(1, self.loop.epochs + 1):
             begun = time.perf_counter()
-            record = {"epoch": epoch, "train_loss": (yield from self._epoch(epoch, signals))}
+            loss = yield from self._epoch(epoch, signals)
+            record = {"epoch": epoch, "train_loss": loss}
             if "val" in rows:
-                record |= {f"val_{name}": value for name, value in self._evaluate("val").items()}
+                loss, figures = self._evaluate("val")
+                record["val_loss"] = loss
+                record |= {f"val_{name}": value for name, value in figures.items() if not isinstance(value, list)}
             record["lr"] = self.optimization.settings[0].lr
             record["seconds"] = round(time.perf_counter() - begun, 6)
             self._require_finite(record)
-            better = self.keeper.note(epoch, record.get("val_loss", record["train_loss"]), self.store.state_dict())
+            better = self.keeper.note(epoch, loss, self.store.state_dict())
             self.schedule.watch(record)
             self.directory.append(record)
             yield EpochEnded(record, better)
@@ -120,7 +129,7 @@ class _Run:
     def _require_finite(self, record: Record) -> None:
         """The losses of single steps were checked; the validation's, and the last step's doing, were not."""
         for name, value in record.items():
-            if not math.isfinite(value):
+            if value is not None and not math.isfinite(value):
                 raise self._diverged(f"epoch {record['epoch']}: {name} is {value}")
         for name, array in self.store.state_dict().items():
             if not all(np.isfinite(block).all() for (block,) in blocks(array)):
@@ -132,17 +141,16 @@ class _Run:
         kept = f"; {self.keeper.directory / 'last.npz'} holds epoch {saved}" if saved else ""
         return NonFiniteError(f"{message}{kept}; a lower optimizer.lr usually helps")
 
-    def _evaluate(self, name: str) -> dict[str, float]:
+    def _evaluate(self, name: str) -> tuple[float, dict[str, Result | None]]:
         """Loss and metrics over a whole split."""
         rows = self.rows.splits[name]
-        meters = {metric.type: metric.meter() for metric in self.loop.metrics}
-        total, seen = 0.0, 0
+        meters = self.model.meters()
+        total = 0.0
         for plan, count in self.rows.batches(rows, self.model.plans, training=False):
             total += plan.run() * count
-            for meter in meters.values():
-                meter.update(plan.output, self.rows.first_target(rows[seen : seen + count]))
-            seen += count
-        return {"loss": total / len(rows)} | {metric: meter.result() for metric, meter in meters.items()}
+            for meter, (output, target) in zip(meters.values(), plan.measured, strict=True):
+                meter.update(output, target)
+        return total / len(rows), {label: finite(meter.result()) for label, meter in meters.items()}
 
     def _save(self, epoch: int, step: int, order: Mapping[str, object]) -> None:
         """Write a checkpoint: `epoch` epochs are done, and `step` steps of the next, in the order drawn from
@@ -175,9 +183,9 @@ class _Run:
         }
         for name in ("val", "test"):
             if name in self.rows.splits:
-                # Rows that training never saw can still be too much for it; JSON has no word for infinity.
-                found = self._evaluate(name).items()
-                summary[name] = {key: value if math.isfinite(value) else None for key, value in found}
+                # Rows that training never saw can still be too much for it.
+                loss, figures = self._evaluate(name)
+                summary[name] = {"loss": finite(loss)} | figures
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
         self.directory.write_summary(summary)

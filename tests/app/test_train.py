@@ -169,7 +169,7 @@ def test_the_config_is_complete(runs: Runs) -> None:
             "batch_size": 32,
             "shuffle": True,
             "drop_last": False,
-            "metrics": ({"type": "accuracy"},),
+            "metrics": ({"type": "accuracy", "ignore_index": -100, "threshold": 0.5, "from_logits": None},),
             "checkpoint_every": None,
         },
     }

@@ -110,9 +110,10 @@ def measure(
         )
     inputs = material.cast(dtype).inputs
     if isinstance(component, Metric):
-        meter = component.meter()
-        meter.update(*inputs)
-        return {"output": np.array(meter.result())}
+        meter = component.meter(*map(spec_of, inputs), probabilities=False)
+        with np.errstate(all="ignore"):  # as in a run: what overflows shows in the figure
+            meter.update(*inputs)
+            return {"output": np.array(meter.result())}
     if isinstance(component, Optimizer):
         return optimize(component, *inputs)
     if isinstance(component, Scheduler):

@@ -31,7 +31,6 @@ REFERENCES: dict[str, Callable[[Component], Callable[..., torch.Tensor]]] = {
     "Concat": lambda c: lambda *xs: torch.cat(xs, c.dim),
     "Mean": lambda c: lambda x: x.mean(c.dim, c.keepdim),
     "Normalize": lambda c: lambda x: torch.nn.functional.normalize(x, c.p, c.dim, c.eps),
-    "accuracy": lambda _: lambda output, target: (output.argmax(dim=1) == target).double().mean(),
 }
 """What components compute that are no class of PyTorch's with the same name and arguments."""
 

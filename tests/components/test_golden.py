@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from components.cases.case import Case, Subject
-from components.cases.tables import FAMILIES, SUBJECTS, examples
+from components.cases.tables import FAMILIES, PYTORCH, examples
 from components.harness import DTYPES, assert_close, measure
 from declnet.core.component import Component, Module
 from declnet.core.spec import Array
@@ -31,7 +31,7 @@ def compare(subject: Subject, case: Case, *, training: bool) -> None:
         assert_close(actual, files.results(numbers, dtype, training=training), dtype, case)
 
 
-@pytest.mark.parametrize(("subject", "case"), examples(Component, lambda _, case: not case.random))
+@pytest.mark.parametrize(("subject", "case"), examples(Component, lambda _, case: not case.random, PYTORCH))
 def test_training(subject: Subject, case: Case) -> None:
     compare(subject, case, training=True)
 
@@ -45,7 +45,7 @@ def test_evaluation(subject: Subject, case: Case) -> None:
     ("subject", "case"),
     [
         pytest.param(subject, case, id=f"{subject}{case}", marks=pytest.mark.xfail(reason=case.deviates))
-        for subject in SUBJECTS
+        for subject in PYTORCH
         for case in subject.cases
         if case.deviates
     ],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.cases.case import Subject
-from components.cases.tables import SUBJECTS, of
+from components.cases.tables import PYTORCH, of
 from components.harness import DTYPES, assert_close, material, measure
 from declnet.core.component import Component, Module
 
@@ -26,7 +26,7 @@ ELSEWHERE = {"device", "dtype", "params", "args", "kwargs"}
 """PyTorch's arguments that a config says in other places."""
 
 
-@pytest.mark.parametrize("subject", of(Component))
+@pytest.mark.parametrize("subject", of(Component, PYTORCH))
 @PROFILE
 @given(data=st.data())
 def test_numbers(subject: Subject, data: st.DataObject) -> None:
@@ -42,7 +42,7 @@ def test_numbers(subject: Subject, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize(
     "cls",
-    [pytest.param(subject.cls, id=subject.name) for subject in SUBJECTS if subject.cls.pytorch is not None],
+    [pytest.param(subject.cls, id=subject.name) for subject in PYTORCH if subject.cls.pytorch is not None],
 )
 def test_arguments(cls: type[Component]) -> None:
     """The same names and defaults, in the same order; what is left out has its reason."""

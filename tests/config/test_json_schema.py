@@ -98,14 +98,16 @@ def test_every_definition_is_used() -> None:
     assert used == SCHEMA["$defs"].keys()
 
 
+WIRINGS = tuple(f"#/$defs/{name}/" for name in ("Wiring", "TermWiring", "MetricWiring", "Scheduling"))
+
+
 def test_every_key_is_described() -> None:
     """In its own words or, where a component shares it with others, in those of the definition."""
-    beside = ("#/$defs/Wiring/", "#/$defs/TermWiring/", "#/$defs/Scheduling/")
     undescribed = {
         f"{name}.{key}"
         for name, definition in SCHEMA["$defs"].items()
         for key, value in definition.get("properties", {}).items()
-        if "description" not in value and not value.get("$ref", "").startswith(beside)
+        if "description" not in value and not value.get("$ref", "").startswith(WIRINGS)
     }
     types = {f"{registry.plural}.{name}.type" for registry in REGISTRIES for name in registry.files}
     assert undescribed == types | {"component.use"}
@@ -289,6 +291,8 @@ loop: {epochs: 1, batch_size: 2, shuffle: false, metrics: [accuracy], checkpoint
 
 loop: {metrics: [{type: accuracy}]}
 
+loop: {metrics: [{type: top_k, k: 3, inputs: [a, y]}, {type: f1, average: null, inputs: {output: a}}, mae]}
+
 loop: {}
 """.strip().split("\n\n")  # noqa: E501 - a section stands on one line
 """Every form that a key may have; nothing says that shapes fit."""
@@ -383,6 +387,10 @@ COMMON = [
     ("loop: {epochs: 0}", "loop.epochs"),
     ("loop: {metrics: accuracy}", "loop.metrics"),
     ("loop: {metrics: [Accuracy]}", "loop.metrics[0]"),
+    ("loop: {metrics: [top_k]}", "loop.metrics[0]"),
+    ("loop: {metrics: [{type: top_k}]}", "loop.metrics[0]"),
+    ("loop: {metrics: [{type: f1, average: none}]}", "loop.metrics[0].average"),
+    ("loop: {metrics: [{type: f1, scale: 1}]}", "loop.metrics[0]"),
     ("data: Digits", "data"),
     ("data: {source: MNIST}", "data.source"),
     ("data: {source: CSV}", "data.source"),  # needs path

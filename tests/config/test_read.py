@@ -507,7 +507,16 @@ model: [{type: Linear, out_features: 10}, {type: ReLU, zzzz: 1}]
 ! 3:56: model[1].zzzz: unknown key 'zzzz'; it takes no arguments
 
 loop: {metrics: [{type: accuracy, zzzz: 1}]}
-! 6:35: loop.metrics[0].zzzz: unknown key 'zzzz'; it takes no arguments
+! 6:35: loop.metrics[0].zzzz: unknown key 'zzzz'; it takes ignore_index, threshold and from_logits
+
+loop: {metrics: [{type: accuracy, input: x}]}
+! 6:35: loop.metrics[0].input: unknown key 'input'; did you mean 'inputs'?
+
+loop: {metrics: [top_k]}
+! 6:18: loop.metrics[0]: top_k needs 'k'
+
+loop: {metrics: [{type: f1, average: makro}]}
+! 6:38: loop.metrics[0].average: expected 'binary', 'macro', 'micro', 'weighted' or null, got 'makro'; did you mean 'macro'?
 
 loop: {metrics: accuracy}
 ! 6:17: loop.metrics: expected a list of metrics, got 'accuracy'
@@ -649,17 +658,21 @@ def test_mistakes_come_in_file_order_those_of_the_command_line_last(table: Path)
 def test_metrics_that_do_not_fit(table: Path) -> None:
     text = text_of(
         f"data: {CSV}[a], targets: [c]}}\nmodel: [{{type: Linear, out_features: 1}}]\nloss: MSELoss\n"
-        "loop: {metrics: [accuracy]}"
+        "loop: {metrics: [perplexity]}"
     )
     message = (
-        "accuracy compares outputs (N, C) with class indices (N,), but the output is (32, 1) and the target (32, 1)"
+        "perplexity compares outputs (N, C) with class indices (N,), but the output is (32, 1) and the target "
+        "(32, 1)"
     )
     assert refused(text) == [f"6:18: loop.metrics[0]: {message}"]
 
 
 def test_a_metric_is_listed_once(folder: Path) -> None:
-    text = text_of("loop: {metrics: [accuracy, {type: accuracy}]}")
+    text = text_of("loop: {metrics: [accuracy, {type: accuracy, threshold: 0.5}]}")
     assert refused(text) == ["6:7: loop: the metric accuracy is listed 2 times"]
+    names = "{type: top_k, k: 3, inputs: ['0', y]}, {type: top_k, inputs: {target: y, output: '0'}, k: 3}"
+    text = text_of(f"loop: {{metrics: [{{type: top_k, k: 3}}, {{type: top_k, k: 5}}, {names}]}}")
+    assert refused(text) == ["6:7: loop: the metric top_k(k=3, output=0, target=y) is listed 2 times"]
 
 
 def test_a_metric_needs_a_target(folder: Path) -> None:

@@ -280,13 +280,14 @@ class _Cook:
         self.values = [net["z"], net["x"], net.call(Linear(out_features=4), net["x"])]
 
     def follow(self, recipe: Recipe) -> Graph:
-        """All calls, then all terms."""
+        """All calls, then all terms; a metric compares two values that are near the output."""
         for instruction in recipe.calls:
             self.values.append(self._cook(*instruction))
         output = self.pick(recipe.output)
         for (kind, one, two, knob), scale in recipe.terms:
             self._term(kind, one, two, knob, scale)
         self.net.graph.outputs = [output]
+        self.net.graph.measures = [(self.pick(recipe.output + 1), self.pick(recipe.output + 2))]
         return self.net.graph
 
     def pick(self, back: int) -> int:

@@ -105,7 +105,7 @@ def reference(
 def _ancestors(graph: Graph, *, training: bool) -> list[Call]:
     """What has to run, found from the end."""
     producers = {call.output: call for call in graph.calls}
-    stack = [value for value, _ in graph.terms] + ([] if training or graph.output is None else [graph.output])
+    stack = [value for value, _ in graph.terms] + ([] if training else graph.kept)
     found: set[int] = set()
     while stack:
         value = stack.pop()

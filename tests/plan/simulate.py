@@ -61,7 +61,7 @@ class Simulation:
     def run(self) -> None:
         """Forward, the loss, backward; in the end data, terms and the kept output are still there."""
         layout, graph = self.layout, self.layout.graph
-        kept = [] if layout.training or graph.output is None else [graph.output]
+        kept = [] if layout.training else graph.kept
         lasting = {v for call in layout.calls for v in call.inputs} | set(kept)
         lasting &= set(graph.inputs.values())
         for value in lasting:

@@ -162,6 +162,12 @@ def kept_at_the_end(net: Net) -> None:
     net.term(Distance(), net.call(ReLU(), a), net["x"])
 
 
+def measured(net: Net) -> None:
+    a = net.call(linear(), net["x"])
+    net.term(Distance(), net.chain(a, Fold(), ReLU(), Flatten()), net["x"])
+    net.graph.measures = [(a, net["x"])]
+
+
 def second_input(net: Net) -> None:
     """Only the first input may be written over."""
     a, b = net.call(linear(), net["x"]), net.call(linear(), net["x"])
@@ -196,6 +202,7 @@ def own_second_input(net: Net) -> None:
         pytest.param(read_twice_below, [], [], id="read elsewhere below a view"),
         pytest.param(read_by_nobody_who_counts, ["2"], ["2"], id="read by a call that is pruned"),
         pytest.param(kept, ["2"], [], id="below it the output"),
+        pytest.param(measured, ["2"], [], id="below it what a metric reads"),
         pytest.param(kept_at_the_end, ["1"], ["1"], id="the output itself"),
         pytest.param(second_input, ["2"], ["2"], id="two inputs"),
         pytest.param(own_second_input, [], [], id="one value as both inputs"),
@@ -288,3 +295,26 @@ def test_an_output_that_is_data_is_kept() -> None:
     output = plans.plans["eval"].output
     assert output is not None
     np.testing.assert_array_equal(output, data["y"])
+
+
+def test_what_metrics_compare_is_kept() -> None:
+    """In evaluation, also where nothing else reads it: a value of the model, and data."""
+    net = Net(x=Spec((3, 4)), y=Spec((3, 4)), z=Spec((3, 4)))
+    head = net.call(linear(), net["x"])
+    net.chain(head, ReLU(), ReLU())
+    other = net.call(linear(), net["x"])
+    net.term(Distance(), net.chain(other, ReLU(), linear()), net["y"])
+    net.graph.measures = [(head, net["z"]), (other, net["y"]), (other, head)]
+    for training in (True, False):
+        simulate(net.graph, training=training)
+    plans = Bench({"eval": (net.graph, False), "train": (net.graph, True)})
+    data = draw(net.graph, 0)
+    plans.run("eval", data)
+    params = plans.store.params
+    expected = [data["x"] @ params[f"{name}.weight"].T + params[f"{name}.bias"] for name in ("0", "3")]
+    pairs = [(expected[0], data["z"]), (expected[1], data["y"]), (expected[1], expected[0])]
+    for found, wanted in zip(plans.plans["eval"].measured, pairs, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    assert plans.plans["train"].measured == []
+    assert "0" in [call.name for call in plans.layouts["eval"].calls]
+    assert "0" not in [call.name for call in plans.layouts["train"].calls]

@@ -188,7 +188,7 @@ class Misfit:
 
 @dataclass(frozen=True)
 class BadTarget:
-    """A column of targets that a loss refuses, with the whole `RowError`."""
+    """A column of targets that a loss or a metric refuses, with the whole `RowError`."""
 
     arguments: Mapping[str, object]
     input: Spec

@@ -1,6 +1,6 @@
 """Every table, by family: a new family's module is named here, and nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from _pytest.mark import ParameterSet
@@ -42,24 +42,30 @@ FAMILIES: dict[str, tuple[Subject, ...]] = {
             difference_losses,
             ranking_losses,
         ),
-        *(optimizers, schedulers, metrics),
+        *(optimizers, schedulers),
     )
 }
-SUBJECTS: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)
+"""What PyTorch is the measure of."""
+
+PYTORCH: tuple[Subject, ...] = tuple(subject for family in FAMILIES.values() for subject in family)
+SUBJECTS: tuple[Subject, ...] = (*PYTORCH, *metrics.SUBJECTS)
+"""All: the measure of metrics is scikit-learn (test_metrics.py)."""
 
 
-def of(base: type[Component]) -> list[ParameterSet]:
+def of(base: type[Component], subjects: Sequence[Subject] = SUBJECTS) -> list[ParameterSet]:
     """Parameters `subject` for the components of this kind."""
-    return [pytest.param(subject, id=subject.name) for subject in SUBJECTS if issubclass(subject.cls, base)]
+    return [pytest.param(subject, id=subject.name) for subject in subjects if issubclass(subject.cls, base)]
 
 
 def examples(
-    base: type[Component], keep: Callable[[Subject, Case], object] = lambda *_: True
+    base: type[Component],
+    keep: Callable[[Subject, Case], object] = lambda *_: True,
+    subjects: Sequence[Subject] = SUBJECTS,
 ) -> list[ParameterSet]:
     """Parameters `subject, case` for the cases of the components of this kind that `keep` keeps."""
     return [
         pytest.param(subject, case, id=f"{subject}{case}")
-        for subject in SUBJECTS
+        for subject in subjects
         for case in subject.cases
         if issubclass(subject.cls, base) and not case.deviates and keep(subject, case)
     ]
