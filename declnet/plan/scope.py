@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from declnet.core.suggest import did_you_mean, some
-from declnet.core.wrapper import Flow, Node, Output, Refs
+from declnet.core.wrapper import Flow, Node, Output, Refs, Value
 from declnet.errors import Path, dotted
 
 Report = Callable[[str, Path], None]
@@ -79,6 +79,40 @@ class Scope:
             problem(f"inputs are {', '.join(takes)}; got {', '.join(refs)}", path)
             return (None,) * len(takes)
         return tuple(found[name][0] for name in takes)
+
+    def arguments(
+        self, names: Sequence[str], refs: Refs, target: Flow | None, problem: Report, *, kind: str, path: Path
+    ) -> Flow | None:
+        """The values of the arguments of a loss, of this type at this path: what it names, the rest is what flows,
+        and the target. None where that was refused.
+        """
+        if isinstance(refs, tuple):
+            return self.read(refs, names, problem, (*path, "inputs"))
+        given = refs or {}
+        if unknown := [name for name in given if name not in names]:
+            problem(f"inputs are {', '.join(names)}; got {', '.join(given)}", (*path, "inputs", unknown[0]))
+            return None
+        outputs = [name for name in names if name != "target"]
+        found: dict[str, Value | None] = {}
+        if len(self.flow) == len(outputs):
+            # Values that are called like the arguments are meant by name, in whatever order.
+            named = {name: flow[0] for name, flow in self.names.items() if flow and flow[0] in self.flow}
+            by_name = set(outputs) <= named.keys() - self.inputs.keys()
+            found.update({n: named[n] for n in outputs} if by_name else zip(outputs, self.flow, strict=True))
+        if target and "target" in names:
+            found["target"] = target[0]
+        if given:
+            found.update(zip(given, self.read(given, list(given), problem, (*path, "inputs")), strict=True))
+        missing = [name for name in names if name not in found]
+        if missing == ["target"]:
+            problem(f"{kind} needs a target; declare data.targets", path)
+            return None
+        if missing:
+            what = f"{kind} takes {len(names)} inputs: {', '.join(names)}"
+            ends = f"the model ends in {len(self.flow)} value{'s' * (len(self.flow) != 1)}"
+            problem(f"{what}; {ends}, so name them with 'inputs'", path)
+            return None
+        return tuple(found[name] for name in names)
 
     def unknown(self, ref: str) -> bool:
         """Whether a name is below that of a component that was wrong, which has been said."""

@@ -59,6 +59,8 @@ class _Tracer:
         self._visits = self.graph.visits
         """Where the next visit is noted."""
         self._count = 0
+        self._declared = 0
+        """Data fields, known or not."""
 
     def model(self, nodes: Sequence[Node], inputs: Fields, targets: Fields) -> None:
         """Call all nodes on the data fields."""
@@ -81,7 +83,8 @@ class _Tracer:
 
     def close(self) -> None:
         """Report what only shows at the end."""
-        for message, path in self._rules.unmatched(known=not self.graph.problems):
+        known = not self.graph.problems and len(self.graph.inputs) == self._declared
+        for message, path in self._rules.unmatched(known=known):
             self.problem(message, path)
         for owner, (node, _) in self._known.items():
             if owner not in self._calls.begun and isinstance(node.component, Module):
@@ -90,6 +93,7 @@ class _Tracer:
     def _fields(self, specs: Fields, where: str) -> dict[str, Flow]:
         """Values for data fields."""
         fields: dict[str, Flow] = {}
+        self._declared += len(specs)
         for name, spec in specs.items():
             if spec is None:
                 fields[name] = (None,)
@@ -318,7 +322,8 @@ class _Tracer:
     def _term(self, term: Term, scope: Scope, target: Flow | None) -> None:
         """Call a loss; what it names is read, the rest is the model's output and the first target."""
         name = f"loss[{term.path[-1]}]" if len(term.path) > 1 else "loss"
-        inputs = self._term_inputs(term, scope, target)
+        names = arity(type(term.loss)).names
+        inputs = scope.arguments(names, term.inputs, target, self.problem, kind=term.loss.type, path=term.path)
         if inputs is None:
             return
         value = self._calls.call(term.loss, term.path, Place(name, "loss"), inputs, term.inputs)
@@ -330,41 +335,6 @@ class _Tracer:
                 (*term.path, "reduction"),
             )
         self.graph.terms.append((value.index, term.scale))
-
-    def _term_inputs(self, term: Term, scope: Scope, target: Flow | None) -> Flow | None:
-        """The values of a loss's arguments; None where that was refused."""
-        names = arity(type(term.loss)).names
-        path = (*term.path, "inputs")
-        if isinstance(term.inputs, tuple):
-            return scope.read(term.inputs, names, self.problem, path)
-        given = term.inputs or {}
-        if unknown := [name for name in given if name not in names]:
-            self.problem(f"inputs are {', '.join(names)}; got {', '.join(given)}", (*path, unknown[0]))
-            return None
-        outputs = [name for name in names if name != "target"]
-        found: dict[str, Value | None] = {}
-        if len(scope.flow) == len(outputs):
-            # Values that are called like the arguments are meant by name, in whatever order.
-            named = {n: flow[0] for n, flow in scope.names.items() if flow and flow[0] in scope.flow}
-            found.update(
-                {n: named[n] for n in outputs}
-                if set(outputs) <= named.keys() - scope.inputs.keys()
-                else zip(outputs, scope.flow, strict=True)
-            )
-        if target and "target" in names:
-            found["target"] = target[0]
-        if given:
-            found.update(zip(given, scope.read(given, list(given), self.problem, path), strict=True))
-        missing = [name for name in names if name not in found]
-        if missing == ["target"]:
-            self.problem(f"{term.loss.type} needs a target; declare data.targets", term.path)
-            return None
-        if missing:
-            what = f"{term.loss.type} takes {len(names)} inputs: {', '.join(names)}"
-            ends = f"the model ends in {len(scope.flow)} value{'s' * (len(scope.flow) != 1)}"
-            self.problem(f"{what}; {ends}, so name them with 'inputs'", term.path)
-            return None
-        return tuple(found[name] for name in names)
 
 
 def _takes(node: Node) -> Sequence[str] | None:
