@@ -106,7 +106,7 @@ def _message(cls: type[BaseModel], detail: ErrorDetails, path: Path, value: Any)
 def _spelling(kind: Any, value: Any) -> str:
     """How to write what was probably meant: a number that is quoted, YAML 1.1's yes and no."""
     words = {"yes": "true", "on": "true", "no": "false", "off": "false"}
-    if str in members(kind) and isinstance(value, int | float):
+    if isinstance(value, int | float) and in_words(kind).startswith(("a text", "a name,")):
         return f'; put it in quotes: "{got(value)}"'
     if not isinstance(value, str):
         return ""

@@ -82,6 +82,8 @@ class Auroc(ClassMetric):
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.roc_auc_score.html
     """
 
+    higher_is_better = True
+
     type: Literal["auroc"] = "auroc"
     average: Literal["macro", "weighted"] = "macro"
     from_logits: bool | None = None

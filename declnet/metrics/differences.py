@@ -78,6 +78,8 @@ class Mae(_Difference):
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.mean_absolute_error.html
     """
 
+    higher_is_better = False
+
     type: Literal["mae"] = "mae"
 
     def added(self, differences: Array) -> float:
@@ -105,6 +107,8 @@ class Rmse(_Difference):
 
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.root_mean_squared_error.html
     """
+
+    higher_is_better = False
 
     type: Literal["rmse"] = "rmse"
 

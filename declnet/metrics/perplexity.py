@@ -61,6 +61,8 @@ class Perplexity(ClassMetric):
 
     binary: ClassVar[bool] = False
 
+    higher_is_better = False
+
     type: Literal["perplexity"] = "perplexity"
     from_logits: bool | None = None
 

@@ -101,6 +101,8 @@ class Precision(_Averaged):
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.precision_score.html
     """
 
+    higher_is_better = True
+
     type: Literal["precision"] = "precision"
 
     def base(self, predicted: Array, actual: Array) -> Array:
@@ -135,6 +137,8 @@ class Recall(_Averaged):
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.recall_score.html
     """
 
+    higher_is_better = True
+
     type: Literal["recall"] = "recall"
 
     def base(self, predicted: Array, actual: Array) -> Array:
@@ -168,6 +172,8 @@ class F1(_Averaged):
 
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.f1_score.html
     """
+
+    higher_is_better = True
 
     type: Literal["f1"] = "f1"
 

@@ -64,6 +64,8 @@ class R2(Metric):
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.r2_score.html
     """
 
+    higher_is_better = True
+
     type: Literal["r2"] = "r2"
 
     def check(self, output: Spec, target: Spec) -> None:

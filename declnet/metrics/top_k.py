@@ -63,6 +63,8 @@ class TopK(ClassMetric):
 
     binary: ClassVar[bool] = False
 
+    higher_is_better = True
+
     type: Literal["top_k"] = "top_k"
     k: PositiveInt
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from declnet.core.component import Module, arity
-from declnet.core.metric import INPUTS, Measure
+from declnet.core.metric import Measure
 from declnet.core.spec import Spec
 from declnet.core.suggest import did_you_mean, some
 from declnet.core.wrapper import UNKNOWN, Flow, Node, Output, Place, Refs, Term, Value, Wrapper, below, join
 from declnet.errors import Path, ShapeError, dotted
 from declnet.plan.calls import Calls
 from declnet.plan.graph import Graph, Visit
+from declnet.plan.measures import note
 from declnet.plan.rules import Rule
 from declnet.plan.scope import Scope
 
@@ -39,7 +40,7 @@ def trace(
     try:
         tracer.model(nodes, inputs, targets)
         tracer.loss(terms, targets)
-        tracer.metrics(measures, targets)
+        note(tracer.graph, tracer.top, measures, targets, tracer.problem)
     except _TooLarge as error:
         tracer.problem(f"the model makes more than {CALLS:,} calls; repeat less", error.path)
     tracer.close()
@@ -67,6 +68,8 @@ class _Tracer:
         self._visits = self.graph.visits
         """Where the next visit is noted."""
         self._count = 0
+        self._declared = 0
+        """Data fields, known or not."""
 
     def model(self, nodes: Sequence[Node], inputs: Fields, targets: Fields) -> None:
         """Call all nodes on the data fields."""
@@ -80,16 +83,22 @@ class _Tracer:
 
     def loss(self, terms: Sequence[Term], targets: Fields) -> None:
         """Call the terms, which see the targets too."""
-        scope = self._scopes[0]
+        scope = self.top
         fields = self._fields(targets, "data.targets")
         scope.names.update(fields)
         scope.targets = ()
         for term in terms:
             self._term(term, scope, next(iter(fields.values()), None))
 
+    @property
+    def top(self) -> Scope:
+        """The names of the model's own list, and of the targets."""
+        return self._scopes[0]
+
     def close(self) -> None:
         """Report what only shows at the end."""
-        for message, path in self._rules.unmatched(known=not self.graph.problems):
+        known = not self.graph.problems and len(self.graph.inputs) == self._declared
+        for message, path in self._rules.unmatched(known=known):
             self.problem(message, path)
         for owner, (node, _) in self._known.items():
             if owner not in self._calls.begun and isinstance(node.component, Module):
@@ -98,6 +107,7 @@ class _Tracer:
     def _fields(self, specs: Fields, where: str) -> dict[str, Flow]:
         """Values for data fields."""
         fields: dict[str, Flow] = {}
+        self._declared += len(specs)
         for name, spec in specs.items():
             if spec is None:
                 fields[name] = (None,)
@@ -339,27 +349,6 @@ class _Tracer:
                 (*term.path, "reduction"),
             )
         self.graph.terms.append((value.index, term.scale))
-
-    # Metrics.
-
-    def metrics(self, measures: Sequence[Measure], targets: Fields) -> None:
-        """Note what each metric compares: what it names, the rest is the model's output and the first target."""
-        scope = self._scopes[0]
-        target = next((scope.names[name] for name in targets), None)
-        for measure in measures:
-            kind, path = measure.metric.type, measure.path
-            flow = scope.arguments(INPUTS, measure.inputs, target, self.problem, kind=kind, path=path) or ()
-            known = [value.index for value in flow if value is not None]
-            if flow and len(flow) != len(INPUTS):
-                takes = f"{kind} takes {len(INPUTS)} inputs ({', '.join(INPUTS)})"
-                self.problem(f"{takes} but gets {len(flow)}", (*path, "inputs"))
-            elif len(known) == len(INPUTS):
-                self.graph.measures.append((known[0], known[1]))
-                try:
-                    measure.metric.check(*(self.graph.specs[value] for value in known))
-                except ShapeError as error:
-                    where = path if error.field is None else (*path, error.field)
-                    self.problem(f"{error.message}{self.graph.source(error, known)}", where)
 
 
 def _takes(node: Node) -> Sequence[str] | None:

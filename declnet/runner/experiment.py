@@ -66,7 +66,9 @@ def load(path: FilePath | str, overrides: Sequence[str] = (), *, strict: bool = 
     experiment = checker.check()
     if experiment is None:
         # What stands in one place and is used in several is one mistake.
-        once = {(item.mark, item.message): item for item in reversed(checker.problems)}
+        once: dict[tuple[object, str], Diagnostic] = {}
+        for item in checker.problems:
+            once.setdefault((item.mark, item.message), item)
         problems = sorted(once.values(), key=_place)
         if len(problems) > MOST:
             more = len(problems) - MOST

@@ -95,7 +95,7 @@ class _Run:
             record["seconds"] = round(time.perf_counter() - begun, 6)
             self._require_finite(record)
             better = self.keeper.note(epoch, loss, self.store.state_dict())
-            self.schedule.watch(record)
+            self.schedule.watch({name: math.nan if value is None else value for name, value in record.items()})
             self.directory.append(record)
             yield EpochEnded(record, better)
             if self.keeper.due(epoch):

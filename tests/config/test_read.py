@@ -82,7 +82,8 @@ optimizer: {type: SGD, wieght_decay: 0.1}
 ! 5:24: optimizer.wieght_decay: unknown key 'wieght_decay'; did you mean 'weight_decay'?
 
 optimizer: {type: SGD, zzzz: 1}
-! 5:24: optimizer.zzzz: unknown key 'zzzz'; it takes lr, momentum, dampening, weight_decay, nesterov and maximize
+! 5:24: optimizer.zzzz: unknown key 'zzzz'; it takes lr, momentum, dampening, weight_decay, nesterov and maximize;
+!  beside them stand groups
 
 optimizer: {type: SGD, betas: [0.9, 0.99]}
 ! 5:24: optimizer.betas: SGD has no 'betas': that is an argument of <owners of betas>
@@ -164,20 +165,20 @@ optimizer: {type: SGD, nesterov: true}
 ! 5:34: optimizer.nesterov: nesterov needs a momentum above 0 and a dampening of 0
 
 optimizer: {type: AdamW, betas: 0.9}
-! 5:33: optimizer.betas: expected a list of 2 numbers, got 0.9
+! 5:33: optimizer.betas: expected a list of 2 numbers, at least 0, less than 1, got 0.9
 
 optimizer: {type: AdamW, betas: [0.9]}
-! 5:33: optimizer.betas: expected a list of 2 numbers, got [0.9]
+! 5:33: optimizer.betas: expected a list of 2 numbers, at least 0, less than 1, got [0.9]
 
 optimizer: {type: AdamW, betas: [0.9, 1, 3]}
-! 5:33: optimizer.betas: expected a list of 2 numbers, got [0.9, 1, 3]
+! 5:33: optimizer.betas: expected a list of 2 numbers, at least 0, less than 1, got [0.9, 1, 3]
 
 optimizer: {type: AdamW, betas: [0.9, 1.0]}
 ! 5:39: optimizer.betas[1]: must be less than 1, got 1.0
 
 optimizer: {type: AdamW, betas: [a, b]}
-! 5:34: optimizer.betas[0]: expected a number, got 'a'
-! 5:37: optimizer.betas[1]: expected a number, got 'b'
+! 5:34: optimizer.betas[0]: expected a number, at least 0, less than 1, got 'a'
+! 5:37: optimizer.betas[1]: expected a number, at least 0, less than 1, got 'b'
 
 model: [{type: Linear, out_feature: 10}]
 ! 3:24: model[0].out_feature: unknown key 'out_feature'; did you mean 'out_features'?
@@ -187,7 +188,8 @@ model: [Linear]
 
 model: [{type: Linear, zzzz: 1}]
 ! 3:9: model[0]: Linear needs 'out_features'
-! 3:24: model[0].zzzz: unknown key 'zzzz'; it takes in_features, out_features and bias
+! 3:24: model[0].zzzz: unknown key 'zzzz'; it takes in_features, out_features and bias;
+!  beside them stand name, inputs, calls, repeat, init and freeze
 
 model: [{type: Linear, out_features: 0}]
 ! 3:38: model[0].out_features: must be greater than 0, got 0
@@ -255,7 +257,7 @@ model: [[ReLU]]
 ! 3:9: model[0]: expected a component, as a name or {type: Name, ...}; got ['ReLU']
 
 model: [{Linear: {out_features: 10}}]
-! 3:9: model[0]: a component needs 'type': <modules>
+! 3:10: model[0].Linear: write {type: Linear, ...}, or the bare name
 
 model: [{tpye: Linear}]
 ! 3:10: model[0].tpye: unknown key 'tpye'; did you mean 'type'?
@@ -413,7 +415,7 @@ zzzz: 3
 ! 6:1: zzzz: unknown key 'zzzz'; <top>
 
 name: 3
-! 1:7: name: expected a text, got 3
+! 1:7: name: expected a text, got 3; put it in quotes: "3"
 
 name: null
 ! 1:7: name: expected a text, got null
@@ -483,6 +485,7 @@ data: <csv>{x: {columns: [zzz]}, z: qqq}, targets: {y: cc}}
 ! 2:65: data.inputs.x.columns[0]: the source has no column 'zzz'; there is a, b and c
 ! 2:75: data.inputs.z: the source has no column 'qqq'; there is a, b and c
 ! 2:94: data.targets.y: the source has no column 'cc'; did you mean 'c'?
+! 3:9: model[0]: Linear takes 1 input (input) but gets 2; say with 'inputs' what it reads
 
 data: <csv>[], targets: {y: {columns: c, dtype: int64}}}
 ! 2:50: data.inputs: a field needs at least one column
@@ -504,7 +507,8 @@ model: [{type: Linear, out_features: 10}, {type: ReLU, p: 1.5}]
 ! 3:56: model[1].p: ReLU has no 'p': that is an argument of <owners of p>
 
 model: [{type: Linear, out_features: 10}, {type: ReLU, zzzz: 1}]
-! 3:56: model[1].zzzz: unknown key 'zzzz'; it takes no arguments
+! 3:56: model[1].zzzz: unknown key 'zzzz'; it takes no arguments;
+!  beside them stand name, inputs, calls, repeat, init and freeze
 
 loop: {metrics: [{type: accuracy, zzzz: 1}]}
 ! 6:35: loop.metrics[0].zzzz: unknown key 'zzzz'; it takes ignore_index, threshold and from_logits
@@ -594,7 +598,8 @@ def test_without_a_name_the_run_is_called_like_the_file(folder: Path, file: str,
 def test_inputs_that_are_no_names(folder: Path, value: str) -> None:
     shown = {"{}": "an empty mapping", "[x, 3]": "['x', 3]"}.get(value, "a mapping" if value[0] == "{" else value)
     text = text_of(f"model: [{{type: Linear, out_features: 10, inputs: {value}}}]")
-    assert refused(text) == [f"3:50: model[0].inputs: {WIRED}{shown}"]
+    quotes = f'; put it in quotes: "{value}"' if value in ("3", "true") else ""
+    assert refused(text) == [f"3:50: model[0].inputs: {WIRED}{shown}{quotes}"]
 
 
 @pytest.mark.parametrize("value", ["x", "[x]", "{input: x}", "null", "a", "[a]", "'1'"])
@@ -647,7 +652,7 @@ def test_mistakes_come_in_file_order_those_of_the_command_line_last(table: Path)
     with pytest.raises(ConfigError) as caught:
         load("f.yaml", ["loop.epochs=0", "optimizer.lr=x"])
     assert [item.headline for item in caught.value.diagnostics] == [
-        "f.yaml:1:7: error: name: expected a text, got 3",
+        'f.yaml:1:7: error: name: expected a text, got 3; put it in quotes: "3"',
         "f.yaml:3:9: error: model[0].type: unknown component 'Relu'; did you mean 'ReLU'?",
         "f.yaml:6:7: error: seed: must be at least 0, got -1",
         "<command line>:1:13: error: loop.epochs: must be greater than 0, got 0",
