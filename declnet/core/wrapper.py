@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, TypeAlias
 
 from pydantic_core import CoreSchema, core_schema
 
-from declnet.core.component import Component, Loss, Module
+from declnet.core.component import Component, Loss, Module, arity
 from declnet.core.initializer import Initialization
 from declnet.errors import Path
 
@@ -71,6 +71,13 @@ class Node:
     """Whether the parameters stay as they are; left out, as what is around it says."""
     use: str | None = None
     """The name of an earlier component, called again with the same weights."""
+
+    @property
+    def takes(self) -> Sequence[str] | None:
+        """The inputs of the component by name; None where it is unknown."""
+        if self.component is None:
+            return None
+        return self.component.takes if isinstance(self.component, Wrapper) else arity(type(self.component)).names
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:

@@ -200,19 +200,19 @@ class _Tracer:
         if node.use is not None:
             return self._use(node, place, scope)
         if node.calls is None:
-            takes = _takes(node)
+            takes = node.takes
             if takes == ():
                 self._require_held(node, "inputs", "repeat")
             inputs = scope.read(node.inputs, takes, self.problem, (*node.path, "inputs"))
             return self._call(node, place, inputs, reads=node.inputs)
-        if _takes(node) == ():
+        if node.takes == ():
             self._require_held(node, "calls")
             return self._call(node, place, ())
         flow: Flow = ()
         with self._visit(node, place) as visit:
             for name, refs in node.calls.items():
                 path = (*node.path, "calls", name)
-                inputs = scope.read(refs, _takes(node), self.problem, path)
+                inputs = scope.read(refs, node.takes, self.problem, path)
                 output = self._call(node, Place(place.child(name).name, place.owner), inputs, path, reads=refs)
                 scope.add(name, output)
                 flow += output.flow or ()
@@ -240,14 +240,14 @@ class _Tracer:
             self.problem(self._no_component(ref, scope), path)
             return UNKNOWN
         target, stack = self._known[owner]
-        if target.component is not None and not _takes(target):
+        if target.component is not None and not target.takes:
             inside = [name for name in self._components(scope) if name.startswith(f"{ref}.")]
             values = [name for name in scope.readable() if name.startswith(f"{ref}.")]
             name = f"; name one of its components: {some(inside)}" if inside else ""
             name = f"; its values are read with 'inputs': {some(values)}" if values else name
             self.problem(f"{ref!r} only holds{name}", path)
             return UNKNOWN
-        inputs = scope.read(node.inputs, _takes(target), self.problem, (*node.path, "inputs"))
+        inputs = scope.read(node.inputs, target.takes, self.problem, (*node.path, "inputs"))
         with self._rules.instead(stack):
             return self._call(target, Place(place.name, owner), inputs, path, reads=node.inputs)
 
@@ -349,10 +349,3 @@ class _Tracer:
                 (*term.path, "reduction"),
             )
         self.graph.terms.append((value.index, term.scale))
-
-
-def _takes(node: Node) -> Sequence[str] | None:
-    """The inputs of a node's component by name; None where it is unknown."""
-    if node.component is None:
-        return None
-    return node.component.takes if isinstance(node.component, Wrapper) else arity(type(node.component)).names
