@@ -40,7 +40,7 @@ def trace(
     try:
         tracer.model(nodes, inputs, targets)
         tracer.loss(terms, targets)
-        note(tracer.graph, tracer.top, measures, targets, tracer.problem)
+        note(tracer.graph, tracer._scopes[0], measures, targets, tracer.problem)
     except _TooLarge as error:
         tracer.problem(f"the model makes more than {CALLS:,} calls; repeat less", error.path)
     tracer.close()
@@ -83,17 +83,12 @@ class _Tracer:
 
     def loss(self, terms: Sequence[Term], targets: Fields) -> None:
         """Call the terms, which see the targets too."""
-        scope = self.top
+        scope = self._scopes[0]
         fields = self._fields(targets, "data.targets")
         scope.names.update(fields)
         scope.targets = ()
         for term in terms:
             self._term(term, scope, next(iter(fields.values()), None))
-
-    @property
-    def top(self) -> Scope:
-        """The names of the model's own list, and of the targets."""
-        return self._scopes[0]
 
     def close(self) -> None:
         """Report what only shows at the end."""
