@@ -89,23 +89,30 @@ class Store:
 
     def load_state_dict(self, arrays: Mapping[str, Array]) -> None:
         """Take values by name; nothing is taken where a name, a shape or a dtype does not fit."""
-        own = self.state_dict()
-        missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
-        if missing or unknown:
-            lacks = f"lacks {', '.join(missing)}" if missing else ""
-            extra = f"has {', '.join(unknown)}, which the model has not" if unknown else ""
+        take(self.state_dict(), arrays, "model")
+
+
+def take(own: Mapping[str, Array], arrays: Mapping[str, Array], what: str) -> None:
+    """Copy a checkpoint's arrays into those of a model or an optimizer, by name.
+
+    CheckpointError, and nothing is copied, where a name, a shape or a dtype does not fit.
+    """
+    missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
+    if missing or unknown:
+        lacks = f"lacks {', '.join(missing)}" if missing else ""
+        extra = f"has {', '.join(unknown)}, which the {what} has not" if unknown else ""
+        raise CheckpointError(
+            f"the checkpoint is of another {what}: it {' and '.join(filter(None, (lacks, extra)))}"
+        )
+    for name, array in own.items():
+        given = arrays[name]
+        if given.shape != array.shape or given.dtype != array.dtype:
             raise CheckpointError(
-                f"the checkpoint is of another model: it {' and '.join(filter(None, (lacks, extra)))}"
+                f"the checkpoint is of another {what}: its {name} is {given.dtype} {given.shape}, "
+                f"the {what}'s {array.dtype} {array.shape}"
             )
-        for name, array in own.items():
-            given = arrays[name]
-            if given.shape != array.shape or given.dtype != array.dtype:
-                raise CheckpointError(
-                    f"the checkpoint is of another model: its {name} is {given.dtype} {given.shape}, "
-                    f"the model's {array.dtype} {array.shape}"
-                )
-        for name, array in own.items():
-            array[...] = arrays[name]
+    for name, array in own.items():
+        array[...] = arrays[name]
 
 
 def _view(vector: Array, offset: int, shape: tuple[int, ...]) -> Array:

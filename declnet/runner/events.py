@@ -17,6 +17,8 @@ class Started:
     epochs: int
     steps: int
     """Steps of one epoch."""
+    done: tuple[int, int] | None = None
+    """Epochs, and steps of the next, that an earlier process has done, where this one goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Finished:
     """The run is complete and on disk; `summary` is summary.json."""
 
     summary: dict[str, object]
+    before: bool = False
+    """Whether it was so already, and nothing has been done."""
 
 
 Event = Started | Stepped | EpochEnded | Finished

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import NonFiniteError
 from declnet.plan.liveness import lay_out
 from declnet.plan.plan import Arena, Plan, bind
-from declnet.plan.store import Store
+from declnet.plan.store import Store, take
 from declnet.runner.experiment import Experiment
 
 Size = tuple[bool, int]
@@ -97,3 +97,8 @@ class Optimization:
             for index, group in enumerate(self.groups)
             for name, array in group.state.items()
         }
+
+    def load_state_dict(self, arrays: Mapping[str, Array], step_count: int) -> None:
+        """Go on from the state after so many steps; CheckpointError where it is another optimizer's."""
+        take(self.state_dict(), arrays, "optimizer")
+        self.step_count = step_count

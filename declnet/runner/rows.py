@@ -91,9 +91,11 @@ class Rows:
         full, rest = divmod(len(self.splits["train"]), self._batch_size)
         return full + (rest > 0 and not self._drop_last)
 
-    def batches(self, rows: Array, plans: Plans, *, training: bool) -> Iterator[tuple[Plan, int]]:
-        """Put one batch of these rows after another into its plan's buffers; the plan, and how many rows."""
-        for start in range(0, len(rows), self._batch_size):
+    def batches(self, rows: Array, plans: Plans, *, training: bool, skip: int = 0) -> Iterator[tuple[Plan, int]]:
+        """Put one batch of these rows after another into its plan's buffers; the plan, and how many rows. The first
+        `skip` batches are left out.
+        """
+        for start in range(skip * self._batch_size, len(rows), self._batch_size):
             chosen = rows[start : start + self._batch_size]
             if training and self._drop_last and len(chosen) < self._batch_size:
                 return

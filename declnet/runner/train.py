@@ -16,19 +16,19 @@ from declnet.core.numerics import blocks
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
-from declnet.errors import NonFiniteError
-from declnet.runner.directory import RunDirectory
+from declnet.errors import CheckpointError, NonFiniteError
+from declnet.runner import position
+from declnet.runner.directory import Record, RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 from declnet.runner.experiment import Experiment
 from declnet.runner.keeper import Keeper
 from declnet.runner.model import Model, Optimization
+from declnet.runner.position import Partial, Saved
 from declnet.runner.rows import Rows
 from declnet.runner.signals import Signals
 
 REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
-
-Record = dict[str, float | int]
 
 
 def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Event]:
@@ -43,14 +43,41 @@ def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Eve
         MachineError: the machine refused to write or allocate.
         Interrupted: a signal stopped the run.
     """
-    run = _Run(experiment, directory)
-    # What overflows shows in the loss, which is checked at every step.
-    with np.errstate(all="ignore"), threads_for(run.model.largest), Signals() as signals:
-        yield from run.events(signals)
+    run = _Run(experiment)
+    with RunDirectory.create(experiment.config.name, directory) as made:
+        yield from run.events(made)
+
+
+def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
+    """Go on with the run in a directory, from its last checkpoint, to the same bits as if it had never stopped.
+
+    `experiment` is the run's own (`declnet.runner.resumption.load`). A run that is done is left as it is.
+
+    Raises:
+        CheckpointError: a checkpoint is missing, damaged, newer, or of another model.
+        BusyError: another process is at it.
+        and what `train` raises.
+    """
+    with RunDirectory.open(directory) as opened:
+        saved = _saved(opened)
+        if saved is not None and saved.position.epoch >= experiment.config.loop.epochs:
+            summary = opened.summary()
+            if summary is not None:
+                yield Finished(summary, before=True)
+                return
+        yield from _Run(experiment).events(opened, saved)
+
+
+def _saved(directory: RunDirectory) -> Saved | None:
+    """The last checkpoint; None where the run was stopped before it wrote the first."""
+    names = {path.name for path in directory.checkpoints.iterdir()}
+    if "last.npz" not in names and "best.npz" not in names and directory.summary() is None:
+        return None
+    return position.load(directory.checkpoints / "last.npz")
 
 
 class _Run:
-    def __init__(self, experiment: Experiment, directory: Path | None) -> None:
+    def __init__(self, experiment: Experiment) -> None:
         self.started = time.perf_counter()
         self.experiment, self.config, self.loop = experiment, experiment.config, experiment.config.loop
         self.rows = Rows(experiment)
@@ -60,21 +87,29 @@ class _Run:
         self.store = self.model.store
         self.store.initialize(generator(self.config.seed, "initialize"))
         self.optimization = Optimization([settings for settings, _ in self.model.groups], self.store)
+        self.partial = Partial()
         self.parameters = sum(param.size for param in self.store.params.values())
-        self.directory = RunDirectory.create(self.config.name, directory)
-        self.keeper = Keeper(self.directory, self.loop.checkpoint_every, self.loop.epochs)
 
-    def events(self, signals: Signals) -> Iterator[Event]:
-        """The whole run."""
+    def events(self, directory: RunDirectory, saved: Saved | None = None) -> Iterator[Event]:
+        """The whole run, or what is left of it."""
+        self.directory = directory
+        self.keeper = Keeper(directory, self.loop.checkpoint_every, self.loop.epochs)
+        # What overflows shows in the loss, which is checked at every step.
+        with np.errstate(all="ignore"), threads_for(self.model.largest), Signals() as signals:
+            yield from self._events(signals, saved)
+
+    def _events(self, signals: Signals, saved: Saved | None) -> Iterator[Event]:
+        records = self.directory.cut(0) if saved is None else self._restore(saved)
         text = dump(plain(self.config, self.directory.path), f"written by declnet {declnet.__version__}")
         self.directory.write_config(text)
         rows = {name: len(numbers) for name, numbers in self.rows.splits.items()}
+        done = None if saved is None else (len(records), self.partial.step)
         yield Started(
-            self.directory.path, self.config.name, self.parameters, rows, self.loop.epochs, self.rows.steps
+            self.directory.path, self.config.name, self.parameters, rows, self.loop.epochs, self.rows.steps, done
         )
-        record: Record = {}
-        for epoch in range(1, self.loop.epochs + 1):
-            begun = time.perf_counter()
+        record = records[-1] if records else {}
+        for epoch in range(len(records) + 1, self.loop.epochs + 1):
+            begun = time.perf_counter() - self.partial.seconds
             record = {"epoch": epoch, "train_loss": (yield from self._epoch(epoch, signals))}
             if "val" in rows:
                 record |= {f"val_{name}": value for name, value in self._evaluate("val").items()}
@@ -85,17 +120,20 @@ class _Run:
             self.directory.append(record)
             yield EpochEnded(record, better)
             if self.keeper.due(epoch):
-                self._save(epoch, 0, self.order.bit_generator.state)
+                self._save(epoch, self.order.bit_generator.state, Partial())
         yield Finished(self._finish(record))
 
     def _epoch(self, epoch: int, signals: Signals) -> Generator[Event, None, float]:
-        """One pass over the training rows; the mean loss of a row."""
+        """One pass over the training rows, or the rest of it; the mean loss of a row."""
         rows = self.rows.splits["train"]
         order = self.order.bit_generator.state
         if self.loop.shuffle:
             rows = self.order.permutation(rows)
-        total, seen, reported = 0.0, 0, time.perf_counter()
-        for step, (plan, count) in enumerate(self.rows.batches(rows, self.model.plans, training=True), 1):
+        partial, self.partial = self.partial, Partial()
+        total, seen, begun = partial.loss, partial.rows, time.perf_counter()
+        reported = begun
+        batches = self.rows.batches(rows, self.model.plans, training=True, skip=partial.step)
+        for step, (plan, count) in enumerate(batches, partial.step + 1):
             try:
                 total += self.optimization.step(plan) * count
             except NonFiniteError as error:
@@ -103,7 +141,8 @@ class _Run:
             seen += count
             now = time.perf_counter()
             if signals.received is not None:
-                self._save(epoch - 1, step, order)
+                seconds = partial.seconds + now - begun
+                self._save(epoch - 1, order, Partial(step=step, loss=total, rows=seen, seconds=seconds))
                 where = f"epoch {epoch}, step {step}; {self.keeper.directory / 'last.npz'} holds what was learned"
                 raise signals.refusal(f"stopped by a signal at {where}")
             if now - reported > REPORT_EVERY:
@@ -137,13 +176,32 @@ class _Run:
                 meter.update(plan.output, plan.inputs[next(iter(self.experiment.targets))])
         return {"loss": total / len(rows)} | {metric: meter.result() for metric, meter in meters.items()}
 
-    def _save(self, epoch: int, step: int, order: Mapping[str, object]) -> None:
-        """Write a checkpoint: `epoch` epochs are done, and `step` steps of the next, in the order drawn from
-        this state of the shuffling generator.
+    def _save(self, epoch: int, order: Mapping[str, object], partial: Partial) -> None:
+        """Write a checkpoint: `epoch` epochs are done, and `partial` of the next, in the order drawn from this
+        state of the shuffling generator.
         """
-        meta: dict[str, object] = {"step_in_epoch": step, "step": self.optimization.step_count}
+        meta: dict[str, object] = {"step": self.optimization.step_count, "partial": partial.model_dump()}
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
         self.keeper.save(epoch, self._state, meta)
+
+    def _restore(self, saved: Saved) -> list[Record]:
+        """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
+        where = saved.position
+        if where.partial.step > self.rows.steps:
+            raise CheckpointError(f"{saved.path}: of another run: an epoch of this one has {self.rows.steps} steps")
+        try:
+            self.store.load_state_dict(saved.part("model/"))
+            self.optimization.load_state_dict(saved.part("optimizer/"), where.step)
+        except CheckpointError as error:
+            raise CheckpointError(f"{saved.path}: {error.diagnostics[0].message}") from error
+        saved.restore(self.noise, "noise")
+        saved.restore(self.order, "shuffle")
+        self.partial = where.partial
+        self.keeper.restore(where, self.store.state_dict())
+        records = self.directory.cut(where.epoch)
+        self.directory.remove_summary()
+        self.started -= sum(record["seconds"] for record in records) + where.partial.seconds
+        return records
 
     def _state(self) -> dict[str, Array]:
         state = {f"model/{name}": array for name, array in self.store.state_dict().items()}

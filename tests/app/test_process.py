@@ -67,7 +67,7 @@ def test_a_signal_stops_the_run_after_a_checkpoint(command: Command, number: int
     assert len(seen) + len(lines) == 1 + len(records)
     with np.load(command.cwd / "r/checkpoints/last.npz", allow_pickle=False) as archive:
         meta = json.loads(archive["meta"].item())
-        assert (meta["epoch"], meta["step_in_epoch"], meta["step"]) == (epoch - 1, step, 45 * (epoch - 1) + step)
+        assert (meta["epoch"], meta["partial"]["step"], meta["step"]) == (epoch - 1, step, 45 * (epoch - 1) + step)
         assert all(np.isfinite(archive[name]).all() for name in archive.files if name != "meta")
     assert not list(command.cwd.rglob("*.tmp"))
     assert not (command.cwd / "r/summary.json").exists()
