@@ -56,8 +56,9 @@ def opening(event: Started) -> str:
 
 def unchanged(event: Finished) -> str:
     """The line where there was nothing left to do."""
-    epochs = event.summary.get("epochs")
-    return f"this run is done, all {epochs} epochs, and was left as it is; loop.epochs=N makes it longer"
+    end = event.summary.get("ended_by")
+    longer = "; loop.epochs=N makes it longer" if end == "epochs" else f"; {end} ended it"
+    return f"this run is done, after epoch {event.summary.get('epochs')}, and was left as it is{longer}"
 
 
 def closing(event: EpochEnded, epochs: int) -> str:
@@ -131,7 +132,7 @@ class Bar(Progress):
             self._steps, self._epochs = event.steps, event.epochs
             self._since = time.perf_counter()
             self._console.print(opening(event), highlight=False, markup=False)
-            self._task = self._bar.add_task("", total=event.steps * event.epochs, epoch="1", rate="")
+            self._task = self._bar.add_task("", total=event.total, epoch="1", rate="")
             if event.done is not None:
                 epochs, steps = event.done
                 self._before = epochs * self._steps + steps

@@ -55,6 +55,11 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
         _show(summary)
 
 
+def _end(summary: dict[str, object]) -> str:
+    """What ended the run, where it was not the number of epochs."""
+    return "" if summary["ended_by"] == "epochs" else f", ended by {summary['ended_by']}"
+
+
 def _show(summary: dict[str, object]) -> None:
     """The figures of each split, and where everything is."""
     splits = {name: found for name in ("val", "test") if isinstance(found := summary.get(name), dict)}
@@ -65,7 +70,7 @@ def _show(summary: dict[str, object]) -> None:
             for split, found in splits.items()
         ]
         table(
-            f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}",
+            f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}{_end(summary)}",
             ("", *names),
             rows,
         )

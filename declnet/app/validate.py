@@ -74,7 +74,6 @@ def _command(item: Diagnostic) -> str:
 
 
 def _show(path: Path, experiment: Experiment, found: Figures) -> None:
-    loop = experiment.config.loop
     rows = [
         (
             node.name,
@@ -90,12 +89,18 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     rows.append(
         ("total", "", "", count(found.parameters), count(found.flops), size(found.learned), size(found.activations))
     )
-    title = f"{path}: valid. One batch of {loop.batch_size} rows, {experiment.config.dtype}"
+    title = f"{path}: valid. One batch of {batch(experiment)}, {experiment.config.dtype}"
     table(title, ("node", "type", "output", "parameters", "FLOPs", "learned", "activations"), rows, left=(0, 1, 2))
     memory = asdict(found.memory) | {"total": found.memory.total}
     parts = [(name.replace("_", " "), size(nbytes)) for name, nbytes in memory.items()]
     table("Memory, data aside", ("what for", "size"), parts)
     paragraph(f"{LEARNED} {shared(found)}")
+
+
+def batch(experiment: Experiment) -> str:
+    """The size of the batch that the figures are for."""
+    example = "" if experiment.batch == experiment.config.loop.batch_size else ", as an example of all"
+    return f"{experiment.batch} rows{example}"
 
 
 def shared(found: Figures) -> str:
@@ -109,7 +114,7 @@ def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
     return {
         "name": experiment.config.name,
         "dtype": experiment.config.dtype,
-        "batch_size": experiment.config.loop.batch_size,
+        "batch_size": experiment.batch,
         "nodes": [
             {
                 "node": node.name,

@@ -11,13 +11,14 @@ from pydantic_core import ErrorDetails
 
 from declnet.config.document import scalar
 from declnet.config.expected import choices, got, in_words, members, type_at
-from declnet.config.schema import Config, Data, Loop, Split
+from declnet.config.schema import Config, Data, EarlyStopping, Loop, Split
 from declnet.core.component import Component, Settings
 from declnet.core.registry import REGISTRIES, Registry, optimizers
 from declnet.core.suggest import any_of, nearest
 from declnet.errors import Path, PluginError
 
 SECTIONS: dict[str, type[Settings]] = {"": Config, "data": Data, "data.split": Split, "loop": Loop}
+SECTIONS["loop.early_stopping"] = EarlyStopping
 """Where a key can belong, beside the components."""
 
 

@@ -121,6 +121,8 @@ class _Reader:
         """Read what needs reading: sections, components, nodes, paths. The rest is pydantic's."""
         if path in self.document.broken:
             return Node(None, path) if Node in members(annotation) else INVALID
+        if raw is None and type(None) in members(annotation):
+            return None
         for member in members(annotation):
             arguments = get_args(member)
             if member is Node:

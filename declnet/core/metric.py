@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from declnet.core.component import Component
 from declnet.core.spec import Array, Spec
@@ -22,6 +23,9 @@ class Meter(ABC):
 
 class Metric(Component, ABC):
     """A figure computed from the model's output and the target."""
+
+    higher_is_better: ClassVar[bool | None] = None
+    """Which of two results is the better one, so that it can choose the best epoch; None: neither."""
 
     @abstractmethod
     def check(self, output: Spec, target: Spec) -> None:

@@ -49,6 +49,8 @@ class Accuracy(Metric):
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.metrics.accuracy_score.html
     """
 
+    higher_is_better = True
+
     type: Literal["accuracy"] = "accuracy"
 
     def check(self, output: Spec, target: Spec) -> None:

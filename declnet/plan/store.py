@@ -68,7 +68,7 @@ class Store:
         self.slices = places.slices
         self.vector = _aligned_zeros(places.size, dtype)
         self.gradient = _aligned_zeros(places.trained, dtype)
-        at = places.offsets
+        self._offsets = at = places.offsets
         self.params = {name: _view(self.vector, at[name], p.shape) for name, p in parameters.items()}
         self.grads: dict[str, Array | None] = {
             name: _view(self.gradient, at[name], p.shape) if at[name] < places.trained else None
@@ -82,6 +82,14 @@ class Store:
             parameter.init(self.params[name], rng)
         for name, buffer in self._buffers.items():
             self.buffers[name][...] = buffer.value
+
+    def trained(self, vector: Array) -> dict[str, Array]:
+        """Views of another vector that is laid out as `gradient` is, by the names of the trained parameters."""
+        return {
+            name: _view(vector, self._offsets[name], grad.shape)
+            for name, grad in self.grads.items()
+            if grad is not None
+        }
 
     def state_dict(self) -> dict[str, Array]:
         """Parameters and buffers by PyTorch's names: views, to be copied or written at once."""

@@ -15,8 +15,11 @@ class Started:
     parameters: int
     rows: dict[str, int]
     epochs: int
+    """At most."""
     steps: int
     """Steps of one epoch."""
+    total: int
+    """Steps of all epochs, at most."""
     done: tuple[int, int] | None = None
     """Epochs, and steps of the next, that an earlier process has done, where this one goes on."""
 

@@ -12,7 +12,7 @@ from declnet.config import overrides as command_line
 from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
-from declnet.config.schema import Config, DataField, Loop, with_fields_of_source
+from declnet.config.schema import BATCH, Config, DataField, Loop, Split, with_fields_of_source
 from declnet.core.metric import Metric
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.source import Source
@@ -24,6 +24,7 @@ from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
 from declnet.plan.graph import Graph, Problem
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
+from declnet.runner.monitor import Mode, monitor
 
 MOST = 20
 """Mistakes shown at most."""
@@ -43,6 +44,12 @@ class Experiment:
     inputs: Fields
     targets: Fields
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def batch(self) -> int:
+        """Rows of the batch that figures are for; an example where a batch is all rows, and nobody has counted."""
+        size = self.config.loop.batch_size
+        return size if isinstance(size, int) else BATCH
 
     def graph(self, batch: int) -> Graph:
         """The graph for batches of this many rows."""
@@ -177,7 +184,7 @@ class _Checker:
         nodes, loss, batch = top.get("model"), top.get("loss"), loop.get("batch_size")
         if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
             return
-        batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
+        batch = batch if isinstance(batch, int) and batch > 0 else BATCH
         graph, larger = (
             trace(nodes, terms(loss), batched(inputs, n), batched(targets, n)) for n in (batch, batch + 1)
         )
@@ -196,6 +203,7 @@ class _Checker:
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
         self._metrics(loop.get("metrics", ()), graph, next(iter(batched(targets, batch).values()), None))
+        self._monitors(top.get("loop", Loop()), self.sections[("data",)].get("split", Split()))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
             for warning in lint(graph):
@@ -211,6 +219,17 @@ class _Checker:
                         f"no parameter is called {pattern!r}{like_pattern(pattern, graph.parameters)}",
                         ("optimizer", "groups", index, "match", number),
                     )
+
+    def _monitors(self, loop: Any, split: Any) -> None:
+        """What is watched must be a figure of an epoch."""
+        if not isinstance(loop, Loop) or not isinstance(split, Split):
+            return
+        wanted: list[tuple[Path, str | None, Mode | None]] = [(("loop", "monitor"), loop.monitor, None)]
+        if (stopping := loop.early_stopping) is not None and stopping.monitor is not None:
+            wanted.append((("loop", "early_stopping", "monitor"), stopping.monitor, stopping.mode))
+        for path, name, mode in wanted:
+            if isinstance(found := monitor(loop, name, mode, validated=split.val > 0), str):
+                self._problem(found, path)
 
     def _metrics(self, metrics: Any, graph: Graph, target: Spec | None) -> None:
         """Metrics compare the model's output with the first target."""

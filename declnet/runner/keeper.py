@@ -14,6 +14,7 @@ from declnet.plan.store import take
 from declnet.runner import checkpoint
 from declnet.runner.directory import RunDirectory
 from declnet.runner.files import machine, sync_folder
+from declnet.runner.monitor import Monitor
 from declnet.runner.position import Position
 
 SHARE = 0.05
@@ -24,7 +25,7 @@ SHARE = 0.05
 class Best:
     """The best epoch so far, with a copy of what was learned."""
 
-    loss: float = float("inf")
+    value: float | None = None
     epoch: int = 0
     state: Mapping[str, Array] | None = None
     saved: bool = True
@@ -38,15 +39,17 @@ class Keeper:
     whoever goes on finds the right one under either name.
     """
 
-    def __init__(self, directory: RunDirectory, every: int | None, epochs: int) -> None:
-        """`every` is the number of epochs between checkpoints, None for as many as cost little."""
+    def __init__(self, directory: RunDirectory, every: int | None, monitor: Monitor) -> None:
+        """`every` is the number of epochs between checkpoints, None for as many as cost little; `monitor` says
+        which epoch is the best.
+        """
         self.best = Best()
         self.saved_epoch = 0
         self.directory = directory.checkpoints
         self.last, self._best, self._next = (
             self.directory / name for name in ("last.npz", "best.npz", "best.next.npz")
         )
-        self._run, self._every, self._epochs = directory, every, epochs
+        self._run, self._every, self._monitor = directory, every, monitor
         self._saved_at, self._took = time.perf_counter(), 0.0
 
     def restore(self, position: Position, state: Mapping[str, Array]) -> None:
@@ -69,21 +72,21 @@ class Keeper:
         if path == self._next:
             self._promote()
 
-    def note(self, epoch: int, loss: float, state: Mapping[str, Array]) -> bool:
-        """Copy the state where the loss is the lowest so far; whether it is."""
-        better = loss < self.best.loss
+    def note(self, epoch: int, value: float, state: Mapping[str, Array]) -> bool:
+        """Copy the state where the value is the best so far; whether it is."""
+        better = self._monitor.better(value, self.best.value)
         if better:
             kept = self.best.state or {name: np.empty_like(array) for name, array in state.items()}
             for name, array in state.items():
                 np.copyto(kept[name], array)
-            self.best = Best(loss, epoch, kept, saved=False)
+            self.best = Best(value, epoch, kept, saved=False)
         return better
 
     def due(self, epoch: int) -> bool:
-        """At the last epoch, and before as often as agreed."""
+        """As often as agreed."""
         if self._every is not None:
-            return epoch % self._every == 0 or epoch == self._epochs
-        return epoch == self._epochs or time.perf_counter() - self._saved_at >= self._took / SHARE
+            return epoch % self._every == 0
+        return time.perf_counter() - self._saved_at >= self._took / SHARE
 
     def save(self, epoch: int, state: Callable[[], Mapping[str, Array]], meta: Mapping[str, object]) -> None:
         """Write `last.npz`, and `best.npz` where there is a new best."""
@@ -93,7 +96,7 @@ class Keeper:
         if new is not None:
             model = {f"model/{name}": array for name, array in new.items()}
             checkpoint.save(self._next, model, {"epoch": self.best.epoch})
-        best = {"best_epoch": self.best.epoch, "best": self.best.loss if self.best.epoch else None}
+        best = {"best_epoch": self.best.epoch, "best": self.best.value}
         checkpoint.save(self.last, state(), {"epoch": epoch, **best, **meta})
         if new is not None:
             self._promote()

@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, ValidationError
 
+from declnet.config.schema import Loop
 from declnet.core.spec import Array
 from declnet.errors import CheckpointError
 from declnet.runner import checkpoint
+from declnet.runner.monitor import Waiting, ending
 
 
 class Partial(BaseModel):
@@ -44,6 +46,7 @@ class Position(BaseModel):
     """0 where none has ended."""
     best: FiniteFloat | None = None
     """What was best about it."""
+    waiting: Waiting = Waiting()
     random: dict[Literal["noise", "shuffle"], dict[str, Any]] = {}
     """The states of the generators; that of shuffling is the one that the order of the epoch is drawn from."""
 
@@ -55,6 +58,11 @@ class Saved:
     path: Path
     position: Position
     arrays: Mapping[str, Array]
+
+    def ended(self, loop: Loop) -> bool:
+        """Whether there is nothing left to train."""
+        where = self.position
+        return not where.partial.step and ending(loop, where.epoch, where.step, where.waiting) is not None
 
     def restore(self, generator: np.random.Generator, purpose: Literal["noise", "shuffle"]) -> None:
         """Bring a generator to where it was."""

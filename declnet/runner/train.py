@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,17 @@ from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
 from declnet.errors import CheckpointError, NonFiniteError
+from declnet.plan.store import take
 from declnet.runner import position
+from declnet.runner.accumulation import Accumulation
+from declnet.runner.average import Average
+from declnet.runner.clipping import clipping
 from declnet.runner.directory import Record, RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 from declnet.runner.experiment import Experiment
 from declnet.runner.keeper import Keeper
-from declnet.runner.model import Model, Optimization
+from declnet.runner.model import Batch, Model, Optimization
+from declnet.runner.monitor import Ending, Mode, Monitor, Waiting, ending, lengths, monitor
 from declnet.runner.position import Partial, Saved
 from declnet.runner.rows import Rows
 from declnet.runner.signals import Signals
@@ -60,7 +67,7 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
     """
     with RunDirectory.open(directory) as opened:
         saved = _saved(opened)
-        if saved is not None and saved.position.epoch >= experiment.config.loop.epochs:
+        if saved is not None and saved.ended(experiment.config.loop):
             summary = opened.summary()
             if summary is not None:
                 yield Finished(summary, before=True)
@@ -86,14 +93,23 @@ class _Run:
         self.model = Model(experiment, self.rows.sizes(), self.noise)
         self.store = self.model.store
         self.store.initialize(generator(self.config.seed, "initialize"))
-        self.optimization = Optimization([settings for settings, _ in self.model.groups], self.store)
+        self.average = None if self.loop.ema is None else Average(self.loop.ema, self.store)
+        self.optimization = Optimization(
+            [settings for settings, _ in self.model.groups],
+            self.store,
+            clip=clipping(self.loop, self.store),
+            follow=None if self.average is None else self.average.update,
+        )
+        self.accumulation = Accumulation(self.rows, self.model) if self.loop.accumulate > 1 else None
+        self.monitor = self._monitor(self.loop.monitor)
+        self.waiting = Waiting()
         self.partial = Partial()
         self.parameters = sum(param.size for param in self.store.params.values())
 
     def events(self, directory: RunDirectory, saved: Saved | None = None) -> Iterator[Event]:
         """The whole run, or what is left of it."""
         self.directory = directory
-        self.keeper = Keeper(directory, self.loop.checkpoint_every, self.loop.epochs)
+        self.keeper = Keeper(directory, self.loop.checkpoint_every, self.monitor)
         # What overflows shows in the loss, which is checked at every step.
         with np.errstate(all="ignore"), threads_for(self.model.largest), Signals() as signals:
             yield from self._events(signals, saved)
@@ -104,24 +120,61 @@ class _Run:
         self.directory.write_config(text)
         rows = {name: len(numbers) for name, numbers in self.rows.splits.items()}
         done = None if saved is None else (len(records), self.partial.step)
+        epochs, total = lengths(self.loop, self.rows.steps)
         yield Started(
-            self.directory.path, self.config.name, self.parameters, rows, self.loop.epochs, self.rows.steps, done
+            self.directory.path, self.config.name, self.parameters, rows, epochs, self.rows.steps, total, done
         )
         record = records[-1] if records else {}
-        for epoch in range(len(records) + 1, self.loop.epochs + 1):
-            begun = time.perf_counter() - self.partial.seconds
+        while self.partial.step or self._ending(len(records)) is None:
+            begun, epoch = time.perf_counter() - self.partial.seconds, len(records) + 1
             record = {"epoch": epoch, "train_loss": (yield from self._epoch(epoch, signals))}
-            if "val" in rows:
-                record |= {f"val_{name}": value for name, value in self._evaluate("val").items()}
-            record["lr"] = self.optimization.settings[0].lr
-            record["seconds"] = round(time.perf_counter() - begun, 6)
-            self._require_finite(record)
-            better = self.keeper.note(epoch, record.get("val_loss", record["train_loss"]), self.store.state_dict())
+            with nullcontext() if self.average is None else self.average.applied():
+                better = self._judge(record, begun)
+            records.append(record)
             self.directory.append(record)
             yield EpochEnded(record, better)
-            if self.keeper.due(epoch):
+            if self._ending(epoch) is not None or self.keeper.due(epoch):
                 self._save(epoch, self.order.bit_generator.state, Partial())
         yield Finished(self._finish(record))
+
+    def _judge(self, record: Record, begun: float) -> bool:
+        """Evaluate at the end of an epoch and complete its record; whether it is the best."""
+        epoch = int(record["epoch"])
+        last = self._ending(epoch) is not None
+        if "val" in self.rows.splits and (last or epoch % self.loop.evaluate_every == 0):
+            record |= {f"val_{name}": value for name, value in self._evaluate("val").items()}
+        record["lr"] = self.optimization.settings[0].lr
+        record["seconds"] = round(time.perf_counter() - begun, 6)
+        self._require_finite(record)
+        stopping = self.loop.early_stopping
+        if stopping is not None:
+            watched = self._monitor(stopping.monitor or self.loop.monitor, stopping.mode)
+            if watched.name in record:
+                self.waiting = self.waiting.after(record[watched.name], stopping, watched)
+        name = self.monitor.name
+        return name in record and self.keeper.note(epoch, record[name], self.store.state_dict())
+
+    def _monitor(self, name: str | None, mode: Mode | None = None) -> Monitor:
+        found = monitor(self.loop, name, mode, validated="val" in self.rows.splits)
+        if isinstance(found, str):
+            raise AssertionError(f"a config that was checked: {found}")
+        return found
+
+    def _ending(self, epoch: int) -> Ending | None:
+        return ending(self.loop, epoch, self.optimization.step_count, self.waiting)
+
+    def _batches(self, rows: Array, skip: int) -> Iterator[tuple[Batch, int]]:
+        """What each step of an epoch is made with, and how many rows: the first `skip` steps are done, and the last
+        ones may be more than there are to be.
+        """
+        batches: Iterator[tuple[Batch, int]]
+        if self.accumulation is None:
+            batches = self.rows.batches(rows, self.model.plans, training=True, skip=skip)
+        else:
+            batches = self.accumulation.groups(rows, self.loop.accumulate, skip)
+        if self.loop.max_steps is None:
+            return batches
+        return islice(batches, max(0, self.loop.max_steps - self.optimization.step_count))
 
     def _epoch(self, epoch: int, signals: Signals) -> Generator[Event, None, float]:
         """One pass over the training rows, or the rest of it; the mean loss of a row."""
@@ -132,10 +185,9 @@ class _Run:
         partial, self.partial = self.partial, Partial()
         total, seen, begun = partial.loss, partial.rows, time.perf_counter()
         reported = begun
-        batches = self.rows.batches(rows, self.model.plans, training=True, skip=partial.step)
-        for step, (plan, count) in enumerate(batches, partial.step + 1):
+        for step, (batch, count) in enumerate(self._batches(rows, partial.step), partial.step + 1):
             try:
-                total += self.optimization.step(plan) * count
+                total += self.optimization.step(batch) * count
             except NonFiniteError as error:
                 raise self._diverged(f"epoch {epoch}, step {step}: {error.diagnostics[0].message}") from error
             seen += count
@@ -181,6 +233,7 @@ class _Run:
         state of the shuffling generator.
         """
         meta: dict[str, object] = {"step": self.optimization.step_count, "partial": partial.model_dump()}
+        meta["waiting"] = self.waiting.model_dump()
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
         self.keeper.save(epoch, self._state, meta)
 
@@ -192,11 +245,12 @@ class _Run:
         try:
             self.store.load_state_dict(saved.part("model/"))
             self.optimization.load_state_dict(saved.part("optimizer/"), where.step)
+            take({} if self.average is None else self.average.state_dict(), saved.part("ema/"), "average")
         except CheckpointError as error:
             raise CheckpointError(f"{saved.path}: {error.diagnostics[0].message}") from error
         saved.restore(self.noise, "noise")
         saved.restore(self.order, "shuffle")
-        self.partial = where.partial
+        self.partial, self.waiting = where.partial, where.waiting
         self.keeper.restore(where, self.store.state_dict())
         records = self.directory.cut(where.epoch)
         self.directory.remove_summary()
@@ -204,8 +258,9 @@ class _Run:
         return records
 
     def _state(self) -> dict[str, Array]:
-        state = {f"model/{name}": array for name, array in self.store.state_dict().items()}
-        return state | {f"optimizer/{name}": array for name, array in self.optimization.state_dict().items()}
+        average = {} if self.average is None else self.average.state_dict()
+        parts = {"model": self.store.state_dict(), "optimizer": self.optimization.state_dict(), "ema": average}
+        return {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
 
     def _finish(self, record: Record) -> dict[str, object]:
         """Evaluate the best parameters, and write the summary."""
@@ -216,7 +271,8 @@ class _Run:
             "name": self.config.name,
             "declnet": declnet.__version__,
             "seed": self.config.seed,
-            "epochs": self.loop.epochs,
+            "epochs": record["epoch"],
+            "ended_by": self._ending(int(record["epoch"])),
             "steps": self.optimization.step_count,
             "parameters": self.parameters,
             "rows": {name: len(rows) for name, rows in self.rows.splits.items()},

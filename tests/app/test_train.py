@@ -100,7 +100,7 @@ def test_json_is_the_summary(runs: Runs) -> None:
     printed = strict(runs.json.stdout)
     assert printed == runs.summary("second")
     assert list(printed) == [
-        *("name", "declnet", "seed", "epochs", "steps", "parameters", "rows", "last", "best_epoch"),
+        *("name", "declnet", "seed", "epochs", "ended_by", "steps", "parameters", "rows", "last", "best_epoch"),
         *("val", "test", "run_dir", "seconds"),
     ]
     assert printed["rows"] == {"train": 1438, "val": 179, "test": 180}
@@ -165,9 +165,13 @@ def test_the_config_is_complete(runs: Runs) -> None:
         },
         "loop": {
             "epochs": 3,
+            "max_steps": None,
             "batch_size": 32,
+            "accumulate": 1,
             "shuffle": True,
             "drop_last": False,
+            **dict.fromkeys(("clip_norm", "clip_value", "ema", "monitor", "early_stopping")),
+            "evaluate_every": 1,
             "metrics": ({"type": "accuracy"},),
             "checkpoint_every": None,
         },

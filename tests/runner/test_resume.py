@@ -429,7 +429,7 @@ def test_the_command_line(command: Command) -> None:
     assert (first.rc, again.rc, grown.rc) == (0, 0, 0)
     assert again.stdout == first.stdout
     assert again.stderr == (
-        "this run is done, all 1 epochs, and was left as it is; loop.epochs=N makes it longer\n"
+        "this run is done, after epoch 1, and was left as it is; loop.epochs=N makes it longer\n"
     )
     assert "best epoch 2 of 2" in grown.stdout
     assert (busy.rc, both.rc, none.rc, missing.rc) == (2, 2, 2, 2)
