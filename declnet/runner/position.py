@@ -47,6 +47,8 @@ class Position(BaseModel):
     best: FiniteFloat | None = None
     """What was best about it."""
     waiting: Waiting = Waiting()
+    data: NonNegativeInt = 0
+    """Check sum of the rows."""
     random: dict[Literal["noise", "shuffle"], dict[str, Any]] = {}
     """The states of the generators; that of shuffling is the one that the order of the epoch is drawn from."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -37,6 +39,14 @@ class Rows:
         self._batch_size = size if isinstance(size, int) else len(self.splits["train"])
         self._check_first_batch()
         self._check_last_batch(experiment)
+
+    @cached_property
+    def digest(self) -> int:
+        """A check sum of all rows: other data give another one."""
+        found = 0
+        for array in self._arrays.values():
+            found = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, found)
+        return found
 
     def _check_first_batch(self) -> None:
         count = len(self.splits["train"])

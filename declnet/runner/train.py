@@ -18,7 +18,7 @@ from declnet.core.numerics import blocks
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
-from declnet.errors import CheckpointError, NonFiniteError
+from declnet.errors import CheckpointError, DataError, NonFiniteError
 from declnet.plan.store import take
 from declnet.runner import position
 from declnet.runner.accumulation import Accumulation
@@ -149,10 +149,10 @@ class _Run:
         stopping = self.loop.early_stopping
         if stopping is not None:
             watched = self._monitor(stopping.monitor or self.loop.monitor, stopping.mode)
-            if watched.name in record:
-                self.waiting = self.waiting.after(record[watched.name], stopping, watched)
-        name = self.monitor.name
-        return name in record and self.keeper.note(epoch, record[name], self.store.state_dict())
+            if (figure := record.get(watched.name)) is not None:
+                self.waiting = self.waiting.after(figure, stopping, watched)
+        value = record.get(self.monitor.name)
+        return value is not None and self.keeper.note(epoch, value, self.store.state_dict())
 
     def _monitor(self, name: str | None, mode: Mode | None = None) -> Monitor:
         found = monitor(self.loop, name, mode, validated="val" in self.rows.splits)
@@ -195,8 +195,8 @@ class _Run:
             if signals.received is not None:
                 seconds = partial.seconds + now - begun
                 self._save(epoch - 1, order, Partial(step=step, loss=total, rows=seen, seconds=seconds))
-                where = f"epoch {epoch}, step {step}; {self.keeper.directory / 'last.npz'} holds what was learned"
-                raise signals.refusal(f"stopped by a signal at {where}")
+                kept = f"{self.keeper.last} holds what was learned; to go on: --resume {self.directory.path}"
+                raise signals.refusal(f"stopped by a signal at epoch {epoch}, step {step}; {kept}")
             if now - reported > REPORT_EVERY:
                 reported = now
                 yield Stepped(epoch, step)
@@ -233,13 +233,18 @@ class _Run:
         state of the shuffling generator.
         """
         meta: dict[str, object] = {"step": self.optimization.step_count, "partial": partial.model_dump()}
-        meta["waiting"] = self.waiting.model_dump()
+        meta |= {"waiting": self.waiting.model_dump(), "data": self.rows.digest}
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
         self.keeper.save(epoch, self._state, meta)
 
     def _restore(self, saved: Saved) -> list[Record]:
         """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
         where = saved.position
+        if where.data != self.rows.digest:
+            raise DataError(
+                "the rows are not those that this run began with, so it cannot go on to the same end: put the data "
+                "back as they were, or train a new run"
+            )
         if where.partial.step > self.rows.steps:
             raise CheckpointError(f"{saved.path}: of another run: an epoch of this one has {self.rows.steps} steps")
         try:

@@ -211,6 +211,8 @@ def test_checkpoints(runs: Runs) -> None:
     meta = strict(last["meta"].item())
     assert {key: value for key, value in meta.items() if key != "random"} == {
         **{"format": 1, "epoch": 3, "best_epoch": 3, "best": runs.records("first")[-1]["val_loss"], "step": 135},
+        "waiting": {"best": None, "evaluations": 0},
+        "data": meta["data"],
         "partial": {"step": 0, "loss": 0.0, "rows": 0, "seconds": 0.0},
     }
     assert sorted(meta["random"]) == ["noise", "shuffle"]

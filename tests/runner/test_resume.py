@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from declnet.core.registry import optimizers
-from declnet.errors import BusyError, CheckpointError, ConfigError, MachineError
+from declnet.errors import BusyError, CheckpointError, ConfigError, DataError, MachineError
 from declnet.runner import checkpoint, resumption
 from declnet.runner.directory import RunDirectory
 from declnet.runner.events import Finished, Started
@@ -231,13 +231,17 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         "was written by another version of declnet",
     ),
     "another model": (
-        lambda last: checkpoint.save(last, {"model/0.weight": np.ones(3)}, {}),
+        lambda last: checkpoint.save(
+            last, {"model/0.weight": np.ones(3)}, {"data": checkpoint.load(last)[1]["data"]}
+        ),
         f"{GONE}: the checkpoint is of another model: it lacks 0.bias, 1.bias, 1.num_batches_tracked, "
         "1.running_mean, 1.running_var, 1.weight, 4.bias, 4.weight",
     ),
     "another optimizer": (
         lambda last: checkpoint.save(
-            last, {k: v for k, v in checkpoint.load(last)[0].items() if "exp_avg" not in k}, {}
+            last,
+            {k: v for k, v in checkpoint.load(last)[0].items() if "exp_avg" not in k},
+            {"data": checkpoint.load(last)[1]["data"]},
         ),
         f"{GONE}: the checkpoint is of another optimizer: it lacks 0/exp_avg, 0/exp_avg_sq",
     ),
@@ -276,6 +280,22 @@ def test_what_a_run_cannot_go_on_from(case: str) -> None:
         continued()
     assert str(caught.value) == f"error: {message}"
     assert contents("r") == before
+
+
+def test_other_data(table: Path) -> None:
+    """A run knows its rows again."""
+    text = TEXT.replace(
+        "source: Digits",
+        "source: {type: CSV, path: t.csv}, inputs: [a, b], targets: {y: {columns: c, dtype: int64}}",
+    )
+    Path("c.yaml").write_text(text.replace("train: 0.2", "train: 0.6"), encoding="utf-8")
+    started("loop.batch_size=4", stop=(2, 2))
+    rows = table.read_text(encoding="utf-8")
+    table.write_text(rows.replace("19,38,1", "19,38.5,1"), encoding="utf-8")
+    with pytest.raises(DataError, match="the rows are not those that this run began with"):
+        continued()
+    table.write_text(rows, encoding="utf-8")
+    continued()
 
 
 def test_a_summary_that_is_none() -> None:
