@@ -17,8 +17,13 @@ from declnet.core.registry import REGISTRIES, Registry, optimizers
 from declnet.core.suggest import any_of, nearest
 from declnet.errors import Path, PluginError
 
-SECTIONS: dict[str, type[Settings]] = {"": Config, "data": Data, "data.split": Split, "loop": Loop}
-SECTIONS["loop.early_stopping"] = EarlyStopping
+SECTIONS: dict[str, type[Settings]] = {
+    "": Config,
+    "data": Data,
+    "data.split": Split,
+    "loop": Loop,
+    "loop.early_stopping": EarlyStopping,
+}
 """Where a key can belong, beside the components."""
 
 

@@ -95,28 +95,26 @@ class Store:
         """Parameters and buffers by PyTorch's names: views, to be copied or written at once."""
         return {**self.params, **self.buffers}
 
-    def load_state_dict(self, arrays: Mapping[str, Array]) -> None:
+    def load_state_dict(self, arrays: Mapping[str, Array], source: str = "the checkpoint") -> None:
         """Take values by name; nothing is taken where a name, a shape or a dtype does not fit."""
-        take(self.state_dict(), arrays, "model")
+        take(self.state_dict(), arrays, "model", source)
 
 
-def take(own: Mapping[str, Array], arrays: Mapping[str, Array], what: str) -> None:
+def take(own: Mapping[str, Array], arrays: Mapping[str, Array], what: str, source: str) -> None:
     """Copy a checkpoint's arrays into those of a model or an optimizer, by name.
 
-    CheckpointError, and nothing is copied, where a name, a shape or a dtype does not fit.
+    CheckpointError, which calls the checkpoint `source`, and nothing is copied, where a name, a shape or a dtype does not fit.
     """
     missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
     if missing or unknown:
         lacks = f"lacks {', '.join(missing)}" if missing else ""
         extra = f"has {', '.join(unknown)}, which the {what} has not" if unknown else ""
-        raise CheckpointError(
-            f"the checkpoint is of another {what}: it {' and '.join(filter(None, (lacks, extra)))}"
-        )
+        raise CheckpointError(f"{source} is of another {what}: it {' and '.join(filter(None, (lacks, extra)))}")
     for name, array in own.items():
         given = arrays[name]
         if given.shape != array.shape or given.dtype != array.dtype:
             raise CheckpointError(
-                f"the checkpoint is of another {what}: its {name} is {given.dtype} {given.shape}, "
+                f"{source} is of another {what}: its {name} is {given.dtype} {given.shape}, "
                 f"the {what}'s {array.dtype} {array.shape}"
             )
     for name, array in own.items():

@@ -16,8 +16,8 @@ class Accumulation:
     their rows, gradient = sum(rows_i * gradient_i) / sum(rows_i).
 
     For a loss that is a mean over rows that is what one large batch gives, however the rows are cut; what is left
-    over at the end of an epoch is a smaller group. Layers that look at their whole batch (BatchNorm) see only the
-    small ones.
+    over at the end of an epoch is a smaller group. Losses that weigh rows (class weights, `ignore_index`) weigh
+    them within their batch, and layers that look at their whole batch (BatchNorm) see only the small ones.
     """
 
     def __init__(self, rows: Rows, model: Model) -> None:

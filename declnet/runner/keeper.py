@@ -62,7 +62,7 @@ class Keeper:
                 arrays, meta = checkpoint.load(path)
                 if meta.get("epoch") == position.best_epoch:
                     kept = {name: np.empty_like(array) for name, array in state.items()}
-                    take(kept, checkpoint.part(arrays, "model/"), "model")
+                    take(kept, checkpoint.part(arrays, "model/"), "model", str(path))
                     self.best = Best(position.best, position.best_epoch, kept)
                     break
         else:

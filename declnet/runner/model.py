@@ -121,7 +121,7 @@ class Optimization:
             for name, array in group.state.items()
         }
 
-    def load_state_dict(self, arrays: Mapping[str, Array], step_count: int) -> None:
+    def load_state_dict(self, arrays: Mapping[str, Array], step_count: int, source: str) -> None:
         """Go on from the state after so many steps; CheckpointError where it is another optimizer's."""
-        take(self.state_dict(), arrays, "optimizer")
+        take(self.state_dict(), arrays, "optimizer", source)
         self.step_count = step_count

@@ -12,7 +12,7 @@ from declnet.runner import experiment
 from declnet.runner.experiment import MOST, Experiment
 
 EPOCHS: Path = ("loop", "epochs")
-"""What may change, upwards: a run can be made longer, because nothing before its end depends on where that is."""
+"""What may change, upwards: a run can be made longer, because no step depends on how many are still to come."""
 
 
 def load(
@@ -34,9 +34,10 @@ def load(
     changes = list(_changes(plain(before, directory), plain(now.config, directory)))
     refused = [(path, old, new) for path, old, new in changes if path != EPOCHS or not _grows(old, new)]
     if refused:
-        # What was inferred and is now another only follows from what is written.
-        written_out = [item for item in refused if item[0] in now.document.values]
-        refused = [item for item in refused if item in written_out or item[0][0] != "model"] or refused
+        # Where the model is written differently, what was inferred is different too, and only follows from that.
+        model = [item for item in refused if item[0][0] == "model"]
+        cause = [item for item in model if item[0] in now.document.values]
+        refused = [item for item in refused if not cause or item in cause or item not in model]
         shown = [
             Diagnostic(f"{_words(old)} in {own}, {_words(new)} here", path, now.document.mark(path))
             for path, old, new in refused[:MOST]

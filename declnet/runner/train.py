@@ -245,14 +245,12 @@ class _Run:
                 "the rows are not those that this run began with, so it cannot go on to the same end: put the data "
                 "back as they were, or train a new run"
             )
-        if where.partial.step > self.rows.steps:
+        if where.partial.step > self.rows.steps or (where.partial.step > 0) != (where.partial.rows > 0):
             raise CheckpointError(f"{saved.path}: of another run: an epoch of this one has {self.rows.steps} steps")
-        try:
-            self.store.load_state_dict(saved.part("model/"))
-            self.optimization.load_state_dict(saved.part("optimizer/"), where.step)
-            take({} if self.average is None else self.average.state_dict(), saved.part("ema/"), "average")
-        except CheckpointError as error:
-            raise CheckpointError(f"{saved.path}: {error.diagnostics[0].message}") from error
+        average = {} if self.average is None else self.average.state_dict()
+        self.store.load_state_dict(saved.part("model/"), str(saved.path))
+        self.optimization.load_state_dict(saved.part("optimizer/"), where.step, str(saved.path))
+        take(average, saved.part("ema/"), "average", str(saved.path))
         saved.restore(self.noise, "noise")
         saved.restore(self.order, "shuffle")
         self.partial, self.waiting = where.partial, where.waiting

@@ -236,7 +236,7 @@ def test_a_checkpoint_without_the_average(folder: Path, monkeypatch: pytest.Monk
     started("loop.ema=0.9", stop=(2, 3))
     text = Path("r/config.yaml").read_text(encoding="utf-8")
     Path("r/config.yaml").write_text(text.replace("ema: 0.9", "ema: null"), encoding="utf-8")
-    with pytest.raises(Exception, match=r"last\.npz: the checkpoint is of another average: it has 0\.bias, "):
+    with pytest.raises(Exception, match=r"last\.npz is of another average: it has 0\.bias, "):
         continued()
 
 

@@ -234,7 +234,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda last: checkpoint.save(
             last, {"model/0.weight": np.ones(3)}, {"data": checkpoint.load(last)[1]["data"]}
         ),
-        f"{GONE}: the checkpoint is of another model: it lacks 0.bias, 1.bias, 1.num_batches_tracked, "
+        f"{GONE} is of another model: it lacks 0.bias, 1.bias, 1.num_batches_tracked, "
         "1.running_mean, 1.running_var, 1.weight, 4.bias, 4.weight",
     ),
     "another optimizer": (
@@ -243,7 +243,7 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
             {k: v for k, v in checkpoint.load(last)[0].items() if "exp_avg" not in k},
             {"data": checkpoint.load(last)[1]["data"]},
         ),
-        f"{GONE}: the checkpoint is of another optimizer: it lacks 0/exp_avg, 0/exp_avg_sq",
+        f"{GONE} is of another optimizer: it lacks 0/exp_avg, 0/exp_avg_sq",
     ),
     "no random state": (
         lambda last: npz(last, random={"noise": {"bit_generator": "PCG64"}}),
@@ -251,6 +251,15 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "more steps than an epoch has": (
         lambda last: npz(last, partial={"step": 13, "loss": 1.0, "rows": 1, "seconds": 0.0}),
+        f"{GONE}: of another run: an epoch of this one has 12 steps",
+    ),
+    "a best epoch of another model": (
+        lambda last: checkpoint.save(last.with_name("best.npz"), {"model/x": np.ones(3)}, {"epoch": 2}),
+        "r/checkpoints/best.npz is of another model: it lacks 0.bias, 0.weight, 1.bias, 1.num_batches_tracked, "
+        "1.running_mean, 1.running_var, 1.weight, 4.bias, 4.weight and has x, which the model has not",
+    ),
+    "steps without rows": (
+        lambda last: npz(last, partial={"step": 3, "loss": 1.0, "rows": 0, "seconds": 0.0}),
         f"{GONE}: of another run: an epoch of this one has 12 steps",
     ),
     "another best epoch": (
