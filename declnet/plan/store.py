@@ -103,7 +103,8 @@ class Store:
 def take(own: Mapping[str, Array], arrays: Mapping[str, Array], what: str, source: str) -> None:
     """Copy a checkpoint's arrays into those of a model or an optimizer, by name.
 
-    CheckpointError, which calls the checkpoint `source`, and nothing is copied, where a name, a shape or a dtype does not fit.
+    CheckpointError, in which the checkpoint is called `source`, where a name, a shape or a dtype does not fit;
+    nothing is copied then.
     """
     missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
     if missing or unknown:
