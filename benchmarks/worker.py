@@ -42,7 +42,7 @@ def declnet(workload: Steps) -> Iterator[Step]:
     from declnet.runner.model import Model, Optimization
 
     experiment = load(workload.config)
-    size = experiment.config.loop.batch_size
+    size = experiment.batch
     model = Model(experiment, [(True, size)], np.random.default_rng(0))
     params = model.store.params
     for name, values in initial({name: param.shape for name, param in params.items()}).items():

@@ -65,9 +65,20 @@ def _declnet(
 
 @app.command()
 def train(
-    config: ConfigPath,
+    config: Annotated[
+        Optional[str],  # noqa: UP045 - Typer reads the annotation
+        typer.Argument(metavar="CONFIG", help="The YAML file; with --resume the run's own.", show_default=False),
+    ] = None,
     overrides: Settings = None,
     *,
+    resume: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(
+            metavar="RUN",
+            help="Go on with the run in this directory; loop.epochs=N makes it longer.",
+            show_default=False,
+        ),
+    ] = None,
     run_dir: Annotated[
         Optional[Path],  # noqa: UP045 - Typer reads the annotation
         typer.Option(help="Write the run here instead of runs/<name>-<n>; a new or empty directory."),
@@ -77,9 +88,19 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Train the network a config describes, and write a run directory."""
+    if resume is None and config is None:
+        raise typer.BadParameter(
+            "Missing argument 'CONFIG': the YAML file to train; or go on with a run: --resume RUN"
+        )
+    if resume is not None and run_dir is not None:
+        raise typer.BadParameter("--resume goes on in the run's own directory; leave --run-dir out")
+    from declnet.app.train import Wanted
     from declnet.app.train import train as run
 
-    run(config, overrides or [], run_dir, strict=strict, as_json=json, quiet=quiet)
+    words = [*([] if config is None else [config]), *(overrides or [])]
+    named = resume is None or (words and "=" not in words[0])  # what comes first can be a setting, with --resume
+    path = Path(words.pop(0)) if named else None
+    run(Wanted(path, words, run_dir, resume), strict=strict, as_json=json, quiet=quiet)
 
 
 @app.command()

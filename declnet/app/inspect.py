@@ -10,7 +10,7 @@ from declnet.app import warn
 from declnet.app.output import count, print_json, size, write
 from declnet.app.pictures import dot, mermaid, remarks
 from declnet.app.tree import Branch, tree
-from declnet.app.validate import LEARNED, shared
+from declnet.app.validate import LEARNED, batch, shared
 from declnet.config.dump import dump
 from declnet.core.spec import Spec
 from declnet.core.wrapper import Refs
@@ -33,7 +33,7 @@ def inspect(path: Path, overrides: Sequence[str], *, strict: bool, form: str) ->
 
 def _tree(path: Path, experiment: Experiment, network: Outline) -> Iterator[Branch]:
     config, memory = experiment.config, network.figures.memory
-    yield Branch(str(path), f": {config.name}, one batch of {config.loop.batch_size} rows, {config.dtype}")
+    yield Branch(str(path), f": {config.name}, one batch of {batch(experiment)}, {config.dtype}")
     fields = [
         Branch(name, f": {network.specs[value]}", _cost(Cost(activations=network.figures.data[name])))
         for name, value in network.inputs.items()
@@ -101,7 +101,7 @@ def _report(experiment: Experiment, network: Outline) -> dict[str, object]:
     return {
         "name": config.name,
         "dtype": config.dtype,
-        "batch_size": config.loop.batch_size,
+        "batch_size": experiment.batch,
         "data": [
             {"name": name, "output": plain_spec(network.specs[value]), "activations": found.data[name]}
             for name, value in network.inputs.items()

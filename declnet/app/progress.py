@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from declnet.app.output import count, figure
-from declnet.runner.events import EpochEnded, Event, Started, Stepped
+from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -55,7 +55,18 @@ class Progress(ABC):
 def opening(event: Started) -> str:
     """The line before the first epoch."""
     rows = ", ".join(f"{count(number)} {name}" for name, number in event.rows.items())
-    return f"{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
+    text = f"{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
+    if event.done is None:
+        return text
+    epochs, steps = event.done
+    return f"{text}\ngoing on after epoch {epochs} of {event.epochs}{f' and {steps} steps' if steps else ''}"
+
+
+def unchanged(event: Finished) -> str:
+    """The line where there was nothing left to do."""
+    end = event.summary.get("ended_by")
+    longer = "; loop.epochs=N makes it longer" if end == "epochs" else f"; {end} ended it"
+    return f"this run is done, after epoch {event.summary.get('epochs')}, and was left as it is{longer}"
 
 
 def closing(event: EpochEnded, epochs: int, *, changed: bool) -> str:
@@ -88,6 +99,8 @@ class Lines(Progress):
             print(opening(event), file=self._stream, flush=True)
         elif isinstance(event, EpochEnded):
             print(self.closing(event, self._epochs), file=self._stream, flush=True)
+        elif isinstance(event, Finished) and event.before:
+            print(unchanged(event), file=self._stream, flush=True)
 
 
 class Bar(Progress):
@@ -111,7 +124,7 @@ class Bar(Progress):
             auto_refresh=False,
         )
         self._task: TaskID | None = None
-        self._steps = self._epochs = self._done = 0
+        self._steps = self._epochs = self._before = 0
         self._since = self._drawn = time.perf_counter()
 
     def __enter__(self) -> Show:
@@ -129,18 +142,23 @@ class Bar(Progress):
             self._steps, self._epochs = event.steps, event.epochs
             self._since = time.perf_counter()
             self._console.print(opening(event), highlight=False, markup=False)
-            self._task = self._bar.add_task("", total=event.steps * event.epochs, epoch="1", rate="")
+            self._task = self._bar.add_task("", total=event.total, epoch="1", rate="")
+            if event.done is not None:
+                epochs, steps = event.done
+                self._before = epochs * self._steps + steps
         elif isinstance(event, Stepped):
             self._move(event.epoch, (event.epoch - 1) * self._steps + event.step)
         elif isinstance(event, EpochEnded):
             epoch = int(str(event.record["epoch"]))
             self._console.print(self.closing(event, self._epochs), highlight=False, markup=False)
             self._move(epoch, epoch * self._steps)
+        elif isinstance(event, Finished) and event.before:
+            self._console.print(unchanged(event), highlight=False, markup=False)
 
     def _move(self, epoch: int, done: int) -> None:
         if self._task is None:
             raise AssertionError("a run starts with Started")
-        rate = done / max(time.perf_counter() - self._since, 1e-9)
+        rate = (done - self._before) / max(time.perf_counter() - self._since, 1e-9)
         self._bar.update(
             self._task,
             completed=done,

@@ -4,30 +4,51 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from declnet.app import warn
 from declnet.app.output import count, figure, print_json, table, write
 from declnet.app.progress import Progress, silent
-from declnet.runner.events import Finished
-from declnet.runner.experiment import load
+from declnet.runner import resumption
+from declnet.runner.events import Event, Finished
+from declnet.runner.experiment import Experiment, load
+from declnet.runner.train import resume
 from declnet.runner.train import train as run
 
 LARGEST = 20
 """Rows of a matrix that is printed at most."""
 
 
-def train(
-    path: Path, overrides: Sequence[str], directory: Path | None, *, strict: bool, as_json: bool, quiet: bool
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to train: a config, into a new directory; or the run in a directory on, with a config that agrees."""
+
+    config: Path | None
+    overrides: Sequence[str]
+    directory: Path | None
+    run: Path | None
+
+    def load(self, *, strict: bool) -> tuple[Experiment, Iterator[Event]]:
+        """The experiment, and what will happen."""
+        if self.run is not None:
+            experiment = resumption.load(self.run, self.overrides, self.config, strict=strict)
+            return experiment, resume(experiment, self.run)
+        if self.config is None:
+            raise AssertionError("the command line asks for a config or a run")
+        experiment = load(self.config, self.overrides, strict=strict)
+        return experiment, run(experiment, self.directory)
+
+
+def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
     """Train, and print the summary."""
-    experiment = load(path, overrides, strict=strict)
+    experiment, events = wanted.load(strict=strict)
     warn(experiment.warnings)
     gc.freeze()  # what was loaded so far stays: later collections need not look at it
     gc.enable()
     with silent() if quiet else Progress.to(sys.stderr) as show:
-        for event in run(experiment, directory):
+        for event in events:
             show(event)
             if isinstance(event, Finished):
                 summary = event.summary
@@ -36,6 +57,11 @@ def train(
     else:
         measures = experiment.config.loop.metrics
         _show(summary, {measure.label: axes for measure in measures if (axes := measure.metric.axes)})
+
+
+def _end(summary: dict[str, object]) -> str:
+    """What ended the run, where it was not the number of epochs."""
+    return "" if summary["ended_by"] == "epochs" else f", ended by {summary['ended_by']}"
 
 
 def _show_matrix(title: str, axes: tuple[str, str], counts: list[list[int]]) -> None:
@@ -59,7 +85,7 @@ def _show(summary: dict[str, object], matrices: dict[str, tuple[str, str]]) -> N
         names = [name for name in next(iter(splits.values())) if name not in matrices]
         rows = [(split, *(figure(found[name]) for name in names)) for split, found in splits.items()]
         table(
-            f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}",
+            f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}{_end(summary)}",
             ("", *names),
             rows,
         )

@@ -90,7 +90,6 @@ def _is_there(path: str) -> bool:
 
 
 def _show(path: Path, experiment: Experiment, found: Figures) -> None:
-    loop = experiment.config.loop
     rows = [
         (
             node.name,
@@ -106,14 +105,22 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     rows.append(
         ("total", "", "", count(found.parameters), count(found.flops), size(found.learned), size(found.activations))
     )
-    title = f"{path}: valid. One batch of {loop.batch_size} rows, {experiment.config.dtype}"
+    title = f"{path}: valid. One batch of {batch(experiment)}, {experiment.config.dtype}"
     table(title, ("node", "type", "output", "parameters", "FLOPs", "learned", "activations"), rows, left=(0, 1, 2))
     memory = asdict(found.memory) | {"total": found.memory.total}
     parts = [(name.replace("_", " "), size(nbytes)) for name, nbytes in memory.items()]
     table("Memory, data aside", ("what for", "size"), parts)
     paragraph(f"{LEARNED} {shared(found)}")
     if (lr := rates(experiment.config)) is not None:
-        write(f"lr: {lr[0]:.4g} in the first epoch, {lr[1]:.4g} in the last of {count(loop.epochs)}")
+        write(
+            f"lr: {lr[0]:.4g} in the first epoch, {lr[1]:.4g} in the last of {count(experiment.config.loop.epochs or 1)}"
+        )
+
+
+def batch(experiment: Experiment) -> str:
+    """The size of the batch that the figures are for."""
+    example = "" if experiment.batch == experiment.config.loop.batch_size else ", as an example of all"
+    return f"{experiment.batch} rows{example}"
 
 
 def shared(found: Figures) -> str:
@@ -128,7 +135,7 @@ def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
     return {
         "name": experiment.config.name,
         "dtype": experiment.config.dtype,
-        "batch_size": experiment.config.loop.batch_size,
+        "batch_size": experiment.batch,
         "nodes": [
             {
                 "node": node.name,

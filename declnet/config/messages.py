@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from declnet.config.document import scalar
 from declnet.config.expected import choices, got, in_words, members, type_at
-from declnet.config.schema import Config, Data, Loop, Scheduling, Split
+from declnet.config.schema import Config, Data, EarlyStopping, Loop, Scheduling, Split
 from declnet.core.component import Component, Settings
 from declnet.core.registry import REGISTRIES, Registry, optimizers
 from declnet.core.suggest import any_of, nearest
@@ -24,6 +24,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "data.split": Split,
     "scheduler": Scheduling,
     "loop": Loop,
+    "loop.early_stopping": EarlyStopping,
 }
 """Where a key can belong, beside the components."""
 

@@ -141,16 +141,16 @@ class _Reader:
         """Read what needs reading: sections, components, nodes, paths. The rest is pydantic's."""
         if path in self.document.broken:
             return Node(None, path) if Node in members(annotation) else INVALID
+        if raw is None and type(None) in members(annotation):
+            return None
         readers: dict[Any, Callable[[Any, Path], Any]]
-        readers = {Node: self.node, Measure: self.measure, Tuned: self.tuned}
+        readers = {Node: self.node, Measure: self.measure, Tuned: self.tuned, Scheduled: self.scheduled}
         for member in members(annotation):
             arguments = get_args(member)
             if member in readers:
                 return readers[member](raw, path)
             if member is Term:
                 return self.term(raw, path) if not isinstance(raw, tuple) else self._terms(raw, path)
-            if member is Scheduled:
-                return None if raw is None else self.scheduled(raw, path)
             if member is FilePath and isinstance(raw, str):
                 return self._file(raw, path)
             if isinstance(member, type) and issubclass(member, Settings):

@@ -104,13 +104,12 @@ class Scheduled:
     warmup_start: float = WARMUP_START
     monitor: str | None = None
 
-    def periods(self, epochs: int, steps: int | None) -> int | None:
-        """The periods that the scheduler itself runs for, in a loop of so many epochs and steps an epoch; None
-        where that is not known yet. Less than 1 where the warm-up takes all of them.
+    def periods(self, epochs: int | None, steps: int | None) -> int | None:
+        """The periods that the scheduler itself runs for, in a loop of so many epochs and steps in all; None where
+        that is not known yet. Less than 1 where the warm-up takes all of them.
         """
-        if self.interval == "epoch":
-            return epochs - self.warmup
-        return None if steps is None else epochs * steps - self.warmup
+        length = epochs if self.interval == "epoch" else steps
+        return None if length is None else length - self.warmup
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:

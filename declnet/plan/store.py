@@ -68,7 +68,7 @@ class Store:
         self.slices = places.slices
         self.vector = _aligned_zeros(places.size, dtype)
         self.gradient = _aligned_zeros(places.trained, dtype)
-        at = places.offsets
+        self._offsets = at = places.offsets
         self.params = {name: _view(self.vector, at[name], p.shape) for name, p in parameters.items()}
         self.grads: dict[str, Array | None] = {
             name: _view(self.gradient, at[name], p.shape) if at[name] < places.trained else None
@@ -83,29 +83,43 @@ class Store:
         for name, buffer in self._buffers.items():
             self.buffers[name][...] = buffer.value
 
+    def trained(self, vector: Array) -> dict[str, Array]:
+        """Views of another vector that is laid out as `gradient` is, by the names of the trained parameters."""
+        return {
+            name: _view(vector, self._offsets[name], grad.shape)
+            for name, grad in self.grads.items()
+            if grad is not None
+        }
+
     def state_dict(self) -> dict[str, Array]:
         """Parameters and buffers by PyTorch's names: views, to be copied or written at once."""
         return {**self.params, **self.buffers}
 
-    def load_state_dict(self, arrays: Mapping[str, Array]) -> None:
+    def load_state_dict(self, arrays: Mapping[str, Array], source: str = "the checkpoint") -> None:
         """Take values by name; nothing is taken where a name, a shape or a dtype does not fit."""
-        own = self.state_dict()
-        missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
-        if missing or unknown:
-            lacks = f"lacks {', '.join(missing)}" if missing else ""
-            extra = f"has {', '.join(unknown)}, which the model has not" if unknown else ""
+        take(self.state_dict(), arrays, "model", source)
+
+
+def take(own: Mapping[str, Array], arrays: Mapping[str, Array], what: str, source: str) -> None:
+    """Copy a checkpoint's arrays into those of a model or an optimizer, by name.
+
+    CheckpointError, in which the checkpoint is called `source`, where a name, a shape or a dtype does not fit;
+    nothing is copied then.
+    """
+    missing, unknown = sorted(own.keys() - arrays.keys()), sorted(arrays.keys() - own.keys())
+    if missing or unknown:
+        lacks = f"lacks {', '.join(missing)}" if missing else ""
+        extra = f"has {', '.join(unknown)}, which the {what} has not" if unknown else ""
+        raise CheckpointError(f"{source} is of another {what}: it {' and '.join(filter(None, (lacks, extra)))}")
+    for name, array in own.items():
+        given = arrays[name]
+        if given.shape != array.shape or given.dtype != array.dtype:
             raise CheckpointError(
-                f"the checkpoint is of another model: it {' and '.join(filter(None, (lacks, extra)))}"
+                f"{source} is of another {what}: its {name} is {given.dtype} {given.shape}, "
+                f"the {what}'s {array.dtype} {array.shape}"
             )
-        for name, array in own.items():
-            given = arrays[name]
-            if given.shape != array.shape or given.dtype != array.dtype:
-                raise CheckpointError(
-                    f"the checkpoint is of another model: its {name} is {given.dtype} {given.shape}, "
-                    f"the model's {array.dtype} {array.shape}"
-                )
-        for name, array in own.items():
-            array[...] = arrays[name]
+    for name, array in own.items():
+        array[...] = arrays[name]
 
 
 def _view(vector: Array, offset: int, shape: tuple[int, ...]) -> Array:

@@ -3,23 +3,59 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
+from typing import Self
 
-from declnet.errors import ConfigError
-from declnet.runner.files import machine, replacing, sync_folder
+from declnet.errors import BusyError, CheckpointError, ConfigError
+from declnet.runner.files import lock, machine, replacing, sync_folder
 
 RUNS = Path("runs")
 
+Record = dict[str, float | int | None]
+"""An epoch's line in metrics.jsonl."""
+
 
 class RunDirectory:
-    """`config.yaml`, `metrics.jsonl`, `checkpoints/`, `summary.json`."""
+    """`config.yaml`, `metrics.jsonl`, `checkpoints/`, `summary.json`.
+
+    `create` and `open` take it for this process alone, until the end of a `with` block.
+    """
 
     def __init__(self, path: Path) -> None:
         """Wrap a directory that exists."""
         self.path = path
         self.checkpoints = path / "checkpoints"
         self._metrics = path / "metrics.jsonl"
+        self._summary = path / "summary.json"
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        """Use it."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Leave it to others."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take(self) -> Self:
+        """BusyError where another process has it. A process that ends, however it ends, leaves it."""
+        self._lock = lock(self.path)
+        if self._lock is None:
+            raise BusyError(f"the run directory {self.path} is in use by another process")
+        return self
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """Take the directory of an earlier run, to go on with it."""
+        directory = cls(path)
+        with machine(f"open the run directory {path}"):
+            directory._take()
+            directory.checkpoints.mkdir(exist_ok=True)  # killed before it was made
+        return directory
 
     @classmethod
     def create(cls, name: str, wanted: Path | None) -> RunDirectory:
@@ -28,10 +64,14 @@ class RunDirectory:
         ConfigError where that one exists and is not empty: a run never overwrites anything.
         """
         with machine(f"create the run directory {wanted or RUNS / name}"):
-            path = cls._next(name) if wanted is None else cls._given(wanted)
-            (path / "checkpoints").mkdir()
-            sync_folder(path)
-        return cls(path)
+            directory = cls(cls._next(name) if wanted is None else cls._given(wanted))._take()
+            try:
+                directory.checkpoints.mkdir()
+                sync_folder(directory.path)
+            except BaseException:
+                directory.__exit__()
+                raise
+        return directory
 
     @staticmethod
     def _given(path: Path) -> Path:
@@ -63,12 +103,57 @@ class RunDirectory:
         with replacing(self.path / "config.yaml") as file:
             file.write(text.encode())
 
-    def append(self, record: dict[str, float | int | None]) -> None:
+    def append(self, record: Record) -> None:
         """Add an epoch's line to metrics.jsonl: one write, so a line is never torn by another process."""
         with machine(f"write {self._metrics}"), self._metrics.open("ab", buffering=0) as file:
             file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
 
+    def sync(self) -> None:
+        """Make the lines so far last: a checkpoint is not to know of epochs that metrics.jsonl has lost."""
+        if self._metrics.exists():
+            with machine(f"write {self._metrics}"), self._metrics.open("rb") as file:
+                os.fsync(file.fileno())
+
+    def cut(self, epoch: int) -> list[Record]:
+        """Leave only the lines up to an epoch in metrics.jsonl, and read them: the rest is trained again."""
+        with machine(f"read {self._metrics}"):
+            text = self._metrics.read_bytes() if self._metrics.exists() else b""
+        try:
+            lines = text.split(b"\n")[:epoch]
+            records: list[Record] = [json.loads(line, parse_constant=int) for line in lines]  # NaN is no int
+            right = [record["epoch"] for record in records] == list(range(1, epoch + 1))
+        except (ValueError, KeyError, TypeError):
+            right = False
+        if not right:
+            raise CheckpointError(
+                f"{self._metrics}: damaged: expected a line for each of the {epoch} epochs that the checkpoint has "
+                "done; put the file back as the run wrote it"
+            )
+        kept = b"".join(line + b"\n" for line in lines)
+        if kept != text:
+            with replacing(self._metrics) as file:
+                file.write(kept)
+        return records
+
     def write_summary(self, summary: dict[str, object]) -> None:
-        """Write summary.json."""
-        with replacing(self.path / "summary.json") as file:
+        """Write summary.json: the run is done."""
+        with replacing(self._summary) as file:
             file.write(json.dumps(summary, indent=2, allow_nan=False).encode() + b"\n")
+
+    def summary(self) -> dict[str, object] | None:
+        """The summary of a run that is done, else None."""
+        with machine(f"read {self._summary}"):
+            text = self._summary.read_bytes() if self._summary.exists() else None
+        try:
+            found = None if text is None else json.loads(text)
+        except ValueError:
+            found = text
+        if not isinstance(found, dict | None):
+            raise CheckpointError(f"{self._summary}: damaged; remove it, and it is made again")
+        return found
+
+    def remove_summary(self) -> None:
+        """The run goes on: it is not done."""
+        with machine(f"remove {self._summary}"):
+            self._summary.unlink(missing_ok=True)
+            sync_folder(self.path)

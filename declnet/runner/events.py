@@ -15,8 +15,13 @@ class Started:
     parameters: int
     rows: dict[str, int]
     epochs: int
+    """At most."""
     steps: int
     """Steps of one epoch."""
+    total: int
+    """Steps of all epochs, at most."""
+    done: tuple[int, int] | None = None
+    """Epochs, and steps of the next, that an earlier process has done, where this one goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Finished:
     """The run is complete and on disk; `summary` is summary.json."""
 
     summary: dict[str, object]
+    before: bool = False
+    """Whether it was so already, and nothing has been done."""
 
 
 Event = Started | Stepped | EpochEnded | Finished

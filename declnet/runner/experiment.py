@@ -12,7 +12,7 @@ from declnet.config import overrides as command_line
 from declnet.config.document import Document
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
-from declnet.config.schema import Config, DataField, Loop, Split, with_fields_of_source
+from declnet.config.schema import BATCH, Config, DataField, Loop, Split, with_fields_of_source
 from declnet.core.metric import Measure
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.scheduler import Scheduled
@@ -26,6 +26,7 @@ from declnet.plan.graph import Call, Graph, Problem
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
 from declnet.runner import scheduling
+from declnet.runner.monitor import Mode, monitor
 
 MOST = 20
 """Mistakes shown at most."""
@@ -46,6 +47,12 @@ class Experiment:
     inputs: Fields
     targets: Fields
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def batch(self) -> int:
+        """Rows of the batch that figures are for; an example where a batch is all rows, and nobody has counted."""
+        size = self.config.loop.batch_size
+        return size if isinstance(size, int) else BATCH
 
     def graph(self, batch: int) -> Graph:
         """The graph for batches of this many rows."""
@@ -195,7 +202,7 @@ class _Checker:
         nodes, loss, batch = top.get("model"), top.get("loss"), loop.get("batch_size")
         if not isinstance(nodes, tuple) or not all(isinstance(node, Node) for node in nodes):
             return
-        batch = batch if isinstance(batch, int) and batch > 0 else Loop().batch_size
+        batch = batch if isinstance(batch, int) and batch > 0 else BATCH
         metrics = loop.get("metrics", ())
         measures = [item for item in metrics if isinstance(item, Measure)] if isinstance(metrics, tuple) else []
         graph, larger = (
@@ -222,6 +229,7 @@ class _Checker:
         unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
+        self._monitors(top.get("loop", Loop()), self.sections[("data",)].get("split", Split()))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
             for warning in lint(graph):
@@ -246,11 +254,16 @@ class _Checker:
         metrics = loop.get("metrics", ())
         if not isinstance(scheduled, Scheduled) or not isinstance(optimizer, Tuned):
             return
-        if not isinstance(epochs, int) or not isinstance(share, int | float) or not isinstance(metrics, tuple):
+        if (
+            not isinstance(epochs, int | None)
+            or not isinstance(share, int | float)
+            or not isinstance(metrics, tuple)
+        ):
             return
+        limited = loop.get("max_steps") is not None  # how many epochs those are, the rows will tell
         known = [measure for measure in metrics if isinstance(measure, Measure)]
         figures = scheduling.figures(known, validated=share > 0)
-        setting = scheduling.Setting(optimizer, epochs, None, figures)
+        setting = scheduling.Setting(optimizer, None if limited else epochs, None, figures)
         for message, path in scheduling.problems(scheduled, setting):
             self._problem(message, path)
         if self.config is not None and not self.problems:
@@ -258,6 +271,17 @@ class _Checker:
             self.config = self.config.model_copy(update={"scheduler": scheduled})
             for message, path in scheduling.lint(scheduled, setting, self.document):
                 self.warnings.append(Diagnostic(message, path, self.document.mark(path), "warning"))
+
+    def _monitors(self, loop: Any, split: Any) -> None:
+        """What is watched must be a figure of an epoch."""
+        if not isinstance(loop, Loop) or not isinstance(split, Split):
+            return
+        wanted: list[tuple[Path, str | None, Mode | None]] = [(("loop", "monitor"), loop.monitor, None)]
+        if (stopping := loop.early_stopping) is not None and stopping.monitor is not None:
+            wanted.append((("loop", "early_stopping", "monitor"), stopping.monitor, stopping.mode))
+        for path, name, mode in wanted:
+            if isinstance(found := monitor(loop, name, mode, validated=split.val > 0), str):
+                self._problem(found, path)
 
 
 def _why_not(graph: Graph) -> str:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
+from declnet.core.numerics import BLOCK
 from declnet.core.optimizer import Optimizer
 from declnet.core.spec import DType, Spec
 from declnet.core.wrapper import join
@@ -45,8 +46,9 @@ class Memory:
     parameters: int
     """Parameters and buffers."""
     gradients: int
+    """And, with `loop.accumulate`, their sum."""
     optimizer: int
-    """Its state and its work space."""
+    """Its state and its work space, and those of a moving average (`loop.ema`)."""
     activations: int
     """The arena: values, gradients of values and work space of one training step, after liveness."""
     best_epoch: int
@@ -91,7 +93,7 @@ class Figures:
 def figures(experiment: Experiment) -> Figures:
     """Work everything out for the configured batch size, from shapes alone."""
     config = experiment.config
-    graph = experiment.graph(config.loop.batch_size)
+    graph = experiment.graph(experiment.batch)
     layout, evaluation = (lay_out(graph, training=mode, dtype=config.dtype) for mode in (True, False))
     learned = _learned(experiment, graph)
     blocks = _blocks(layout)
@@ -157,10 +159,12 @@ def _memory(experiment: Experiment, graph: Graph, activations: int) -> Memory:
     settings = zip(first(experiment.config), places.slices, strict=True)
     sizes = [(optimizer, piece.stop - piece.start) for optimizer, piece in settings]
     buffers = sum(_buffers(graph, dtype).values())
+    loop, trained = experiment.config.loop, Spec((places.trained,)).nbytes(dtype)
+    average = trained + Spec((min(BLOCK, places.trained),)).nbytes(dtype) if loop.ema is not None else 0
     return Memory(
         parameters=Spec((places.size,)).nbytes(dtype) + buffers,
-        gradients=Spec((places.trained,)).nbytes(dtype),
-        optimizer=sum(_state(o, size, dtype) + Spec((o.work(size),)).nbytes(dtype) for o, size in sizes),
+        gradients=trained * (1 + (loop.accumulate > 1)),
+        optimizer=sum(_state(o, size, dtype) + Spec((o.work(size),)).nbytes(dtype) for o, size in sizes) + average,
         activations=activations,
         best_epoch=sum(Spec(p.shape).nbytes(dtype) for p in graph.parameters.values()) + buffers,
     )

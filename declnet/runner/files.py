@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,6 +39,29 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+UNLOCKABLE = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS)
+"""How file systems say that they know no locks, or none of folders (some network file systems)."""
+
+
+def lock(folder: Path) -> int | None:
+    """Lock a folder: the descriptor that holds the lock until it is closed, None where another process has it.
+
+    The lock is the system's, on the folder itself: it leaves no file behind, and it goes with the process. Where
+    the file system has none, nobody can tell who else is there, and the folder counts as free.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError as error:
+        if error.errno not in UNLOCKABLE:
+            os.close(descriptor)
+            raise
+    return descriptor
 
 
 def sync_folder(folder: Path) -> None:

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from declnet.core.spec import Array
+from declnet.errors import CheckpointError
+from declnet.plan.store import take
 from declnet.runner import checkpoint
 from declnet.runner.directory import RunDirectory
+from declnet.runner.files import machine, sync_folder
+from declnet.runner.monitor import Monitor
+from declnet.runner.position import Position
 
 SHARE = 0.05
 """Share of the time that checkpoints may take, where the config does not say how often to write them."""
@@ -20,47 +25,87 @@ SHARE = 0.05
 class Best:
     """The best epoch so far, with a copy of what was learned."""
 
-    loss: float = float("inf")
+    value: float | None = None
     epoch: int = 0
     state: Mapping[str, Array] | None = None
     saved: bool = True
 
 
 class Keeper:
-    """Writes `last.npz` and `best.npz`."""
+    """Writes `last.npz` and `best.npz`.
 
-    def __init__(self, directory: RunDirectory, every: int | None, epochs: int) -> None:
-        """`every` is the number of epochs between checkpoints, None for as many as cost little."""
+    `last.npz` names the best epoch, and `best.npz` has to be of that epoch whenever the process is killed. So a new
+    best is first written beside the old one, as `best.next.npz`, then `last.npz`, and only then takes its place;
+    whoever goes on finds the right one under either name.
+    """
+
+    def __init__(self, directory: RunDirectory, every: int | None, monitor: Monitor) -> None:
+        """`every` is the number of epochs between checkpoints, None for as many as cost little; `monitor` says
+        which epoch is the best.
+        """
         self.best = Best()
         self.saved_epoch = 0
         self.directory = directory.checkpoints
-        self._every, self._epochs = every, epochs
+        self.last, self._best, self._next = (
+            self.directory / name for name in ("last.npz", "best.npz", "best.next.npz")
+        )
+        self._run, self._every, self._monitor = directory, every, monitor
         self._saved_at, self._took = time.perf_counter(), 0.0
 
-    def note(self, epoch: int, loss: float, state: Mapping[str, Array]) -> bool:
-        """Copy the state where the loss is the lowest so far; whether it is."""
-        better = loss < self.best.loss
+    def restore(self, position: Position, state: Mapping[str, Array]) -> None:
+        """Go on from a checkpoint of a model with this state: take up its best epoch."""
+        self.saved_epoch = position.epoch
+        if position.best is None:
+            return
+        for path in (self._next, self._best):
+            if path.exists():
+                arrays, meta = checkpoint.load(path)
+                if meta.get("epoch") == position.best_epoch:
+                    kept = {name: np.empty_like(array) for name, array in state.items()}
+                    take(kept, checkpoint.part(arrays, "model/"), "model", str(path))
+                    self.best = Best(position.best, position.best_epoch, kept)
+                    break
+        else:
+            raise CheckpointError(
+                f"{self._best}: does not hold epoch {position.best_epoch}, the best of {self.last}"
+            )
+        if path == self._next:
+            self._promote()
+
+    def note(self, epoch: int, value: float, state: Mapping[str, Array]) -> bool:
+        """Copy the state where the value is the best so far; whether it is."""
+        better = self._monitor.better(value, self.best.value)
         if better:
             kept = self.best.state or {name: np.empty_like(array) for name, array in state.items()}
             for name, array in state.items():
                 np.copyto(kept[name], array)
-            self.best = Best(loss, epoch, kept, saved=False)
+            self.best = Best(value, epoch, kept, saved=False)
         return better
 
     def due(self, epoch: int) -> bool:
-        """At the last epoch, and before as often as agreed."""
+        """As often as agreed."""
         if self._every is not None:
-            return epoch % self._every == 0 or epoch == self._epochs
-        return epoch == self._epochs or time.perf_counter() - self._saved_at >= self._took / SHARE
+            return epoch % self._every == 0
+        return time.perf_counter() - self._saved_at >= self._took / SHARE
 
     def save(self, epoch: int, state: Callable[[], Mapping[str, Array]], meta: Mapping[str, object]) -> None:
         """Write `last.npz`, and `best.npz` where there is a new best."""
         begun = time.perf_counter()
-        named = {"epoch": epoch, "best_epoch": self.best.epoch, **meta}
-        checkpoint.save(self.directory / "last.npz", state(), named)
-        if not self.best.saved and self.best.state is not None:
-            model = {f"model/{name}": array for name, array in self.best.state.items()}
-            checkpoint.save(self.directory / "best.npz", model, {"epoch": self.best.epoch})
+        self._run.sync()
+        new = self.best.state if not self.best.saved else None
+        if new is not None:
+            model = {f"model/{name}": array for name, array in new.items()}
+            checkpoint.save(self._next, model, {"epoch": self.best.epoch})
+        best = {"best_epoch": self.best.epoch, "best": self.best.value}
+        checkpoint.save(self.last, state(), {"epoch": epoch, **best, **meta})
+        if new is not None:
+            self._promote()
             self.best.saved = True
         self.saved_epoch, self._saved_at = epoch, time.perf_counter()
         self._took = self._saved_at - begun
+
+    def _promote(self) -> None:
+        """Put the new best in the place of the old one."""
+        with machine(f"write {self._best}"):
+            self._next.replace(self._best)
+            sync_folder(self.directory)

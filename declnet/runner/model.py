@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -14,13 +15,20 @@ from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import NonFiniteError
 from declnet.plan.liveness import lay_out
 from declnet.plan.plan import Arena, Plan, bind
-from declnet.plan.store import Store
+from declnet.plan.store import Store, take
 from declnet.runner.experiment import Experiment
 
 Size = tuple[bool, int]
 """What a plan is made for: whether it trains, and the rows of a batch."""
 
 Plans = dict[Size, Plan]
+
+
+class Batch(Protocol):
+    """What a step is made with."""
+
+    def run(self) -> float:
+        """Leave the gradients in the store, and return the loss. It can be run again."""
 
 
 class Model:
@@ -56,12 +64,22 @@ class Model:
 class Optimization:
     """An optimizer over a store's groups: state, and one step."""
 
-    def __init__(self, settings: Sequence[Optimizer], store: Store) -> None:
-        """Allocate the state, and bind the formula to each group with the settings it has."""
+    def __init__(
+        self,
+        settings: Sequence[Optimizer],
+        store: Store,
+        *,
+        clip: Callable[[], None] | None = None,
+        follow: Callable[[int], None] | None = None,
+    ) -> None:
+        """Allocate the state, and bind the formula to each group with the settings it has. `clip` changes the
+        gradients before the formula reads them; `follow` is given the number of each step after it.
+        """
         self.step_count = 0
+        self._clip, self._follow = clip, follow
         self.settings = list(settings)
         self._calls_closure = any(optimizer.calls_closure for optimizer in settings)
-        self._plan: Plan | None = None
+        self._batch: Batch | None = None
         self._loss: float | None = None
         pairs = list(zip(settings, store.slices, strict=True))
         self.groups = [self._group(optimizer, store, piece) for optimizer, piece in pairs]
@@ -78,22 +96,25 @@ class Optimization:
         return Group(store.vector[piece], store.gradient[piece], state)
 
     def _closure(self) -> float:
-        """Run the plan on the batch in its buffers; the first time in a step also keep and check the loss."""
-        if self._plan is None:
+        """Run the batch; the first time in a step also keep and check the loss."""
+        if self._batch is None:
             raise AssertionError("the closure is run only within a step")
-        loss = self._plan.run()
+        loss = self._batch.run()
+        if self._clip is not None:
+            self._clip()
         if self._loss is None:
             if not math.isfinite(loss):
                 raise NonFiniteError(f"the loss is {loss}")
             self._loss = loss
         return loss
 
-    def step(self, plan: Plan) -> float:
-        """Compute the gradients of the batch in the plan's buffers, and change the parameters; the loss.
+    def step(self, batch: Batch) -> float:
+        """Compute the gradients of a batch, such as a plan with rows in its buffers, and change the parameters; the
+        loss.
 
         NonFiniteError where the loss is not a finite number: the parameters are then still those before.
         """
-        self._plan, self._loss = plan, None
+        self._batch, self._loss = batch, None
         if not self._calls_closure:
             self._closure()
         self.step_count += 1
@@ -101,6 +122,8 @@ class Optimization:
             update(settings, self.step_count)
         if self._loss is None:
             raise AssertionError("an optimizer that calls the closure itself has not done so")
+        if self._follow is not None:
+            self._follow(self.step_count)
         return self._loss
 
     def state_dict(self) -> dict[str, Array]:
@@ -110,3 +133,8 @@ class Optimization:
             for index, group in enumerate(self.groups)
             for name, array in group.state.items()
         }
+
+    def load_state_dict(self, arrays: Mapping[str, Array], step_count: int, source: str) -> None:
+        """Go on from the state after so many steps; CheckpointError where it is another optimizer's."""
+        take(self.state_dict(), arrays, "optimizer", source)
+        self.step_count = step_count

@@ -78,7 +78,7 @@ class Outline:
 
 def outline(experiment: Experiment) -> Outline:
     """Put together what tracing met and what it costs, for the configured batch size."""
-    graph = experiment.graph(experiment.config.loop.batch_size)
+    graph = experiment.graph(experiment.batch)
     found = figures(experiment)
     maker = _Maker(graph, {call.output: node for call, node in zip(graph.calls, found.nodes, strict=True)})
     model = tuple(maker.entries(graph.visits))

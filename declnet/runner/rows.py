@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 
@@ -24,7 +26,6 @@ class Rows:
     def __init__(self, experiment: Experiment) -> None:
         """Read and split. DataError where a cell, a class or the number of rows is wrong."""
         self._config: Config = experiment.config
-        self._batch_size = experiment.config.loop.batch_size
         self._drop_last = experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
         source = experiment.config.data.source
@@ -37,7 +38,27 @@ class Rows:
         except DataError as error:
             raise DataError(*placed(error, experiment.document)) from None
         self.splits = self._split()
+        size = experiment.config.loop.batch_size
+        self._batch_size = size if isinstance(size, int) else len(self.splits["train"])
+        self._check_first_batch()
         self._check_last_batch(experiment)
+
+    @cached_property
+    def digest(self) -> int:
+        """A check sum of all rows: other data give another one."""
+        found = 0
+        for array in self._arrays.values():
+            for _, block in table.blocks(array):  # an array may be a view of a file
+                found = zlib.crc32(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data, found)
+        return found
+
+    def _check_first_batch(self) -> None:
+        count = len(self.splits["train"])
+        if self._drop_last and count < self._batch_size:
+            raise DataError(
+                f"the {count} training rows do not fill a batch of {self._batch_size}, and loop.drop_last leaves "
+                "out what does not: lower loop.batch_size"
+            )
 
     def _check_last_batch(self, experiment: Experiment) -> None:
         """The last batch of a split may be too small for what full ones are large enough for."""
@@ -93,11 +114,6 @@ class Rows:
         for name, rows in splits.items():
             if shares[name] > 0 and not len(rows):
                 raise DataError(f"the source has {count} rows, too few for a {name} share of {shares[name]:g}")
-        if self._drop_last and len(splits["train"]) < self._batch_size:
-            raise DataError(
-                f"the {len(splits['train'])} training rows do not fill a batch of {self._batch_size}, and "
-                "loop.drop_last leaves out what does not: lower loop.batch_size"
-            )
         return {name: rows for name, rows in splits.items() if len(rows)}
 
     def sizes(self) -> list[Size]:
@@ -116,20 +132,30 @@ class Rows:
     def steps(self) -> int:
         """Training steps of one epoch."""
         full, rest = divmod(len(self.splits["train"]), self._batch_size)
-        return full + (rest > 0 and not self._drop_last)
+        return -(-(full + (rest > 0 and not self._drop_last)) // self._config.loop.accumulate)
 
-    def batches(self, rows: Array, plans: Plans, *, training: bool) -> Iterator[tuple[Plan, int]]:
-        """Put one batch of these rows after another into its plan's buffers; the plan, and how many rows."""
-        for start in range(0, len(rows), self._batch_size):
-            chosen = rows[start : start + self._batch_size]
-            if training and self._drop_last and len(chosen) < self._batch_size:
-                return
-            plan = plans[training, len(chosen)]
-            for name, buffer in plan.inputs.items():
-                array = self._arrays[name]
-                if array.dtype == buffer.dtype and array.flags.c_contiguous and array.flags.aligned:
-                    # `clip` spares a copy of the result; row numbers are always in range.
-                    np.take(array, chosen, axis=0, out=buffer, mode="clip")
-                else:  # `take` would copy all of it
-                    buffer[...] = array[chosen]
-            yield plan, len(chosen)
+    def cut(self, rows: Array, *, training: bool, skip: int = 0) -> Iterator[Array]:
+        """These rows, batch by batch. The first `skip` batches are left out."""
+        size = self._batch_size
+        end = len(rows) - len(rows) % size if training and self._drop_last else len(rows)
+        for start in range(skip * size, end, size):
+            yield rows[start : start + size]
+
+    def fill(self, chosen: Array, plans: Plans, *, training: bool) -> Plan:
+        """Put these rows into the buffers of the plan for so many; the plan."""
+        plan = plans[training, len(chosen)]
+        for name, buffer in plan.inputs.items():
+            array = self._arrays[name]
+            if array.dtype == buffer.dtype and array.flags.c_contiguous and array.flags.aligned:
+                # `clip` spares a copy of the result; row numbers are always in range.
+                np.take(array, chosen, axis=0, out=buffer, mode="clip")
+            else:  # `take` would copy all of it
+                buffer[...] = array[chosen]
+        return plan
+
+    def batches(self, rows: Array, plans: Plans, *, training: bool, skip: int = 0) -> Iterator[tuple[Plan, int]]:
+        """Put one batch of these rows after another into its plan's buffers; the plan, and how many rows. The first
+        `skip` batches are left out.
+        """
+        for chosen in self.cut(rows, training=training, skip=skip):
+            yield self.fill(chosen, plans, training=training), len(chosen)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from declnet.core.optimizer import Optimizer
 from declnet.core.scheduler import Scheduled
@@ -43,19 +42,18 @@ class Schedule:
             changes["lr"] = scheduler.initial(given.lr, group) * share
         return changes
 
-    def watch(self, record: Mapping[str, float | int]) -> None:
-        """Take the figures of an epoch that is over."""
+    def watch(self, record: Mapping[str, float | int | None]) -> None:
+        """Take the figures of an epoch that is over, if what is watched is among them: a metric that is undefined
+        is not a number, and so no better than any.
+        """
         scheduled = self._scheduled
-        if scheduled is None or scheduled.monitor is None or record["epoch"] <= scheduled.warmup:
+        if scheduled is None or scheduled.monitor is None or scheduled.monitor not in record:
             return
-        scheduled.scheduler.watch(record[scheduled.monitor], self._state)
+        if int(record["epoch"] or 0) <= scheduled.warmup:
+            return
+        value = record[scheduled.monitor]
+        scheduled.scheduler.watch(math.nan if value is None else value, self._state)
 
     def state_dict(self) -> dict[str, Array]:
         """The state by name; empty where the settings follow from the numbers of epoch and step."""
         return self._state
-
-    def load_state_dict(self, state: Mapping[str, Array]) -> None:
-        """Take up a state that `state_dict` gave."""
-        for name, array in self._state.items():
-            np.copyto(array, state[name])
-        self._period = None

@@ -14,6 +14,7 @@ from declnet.core.optimizer import Optimizer, Tuned
 from declnet.core.scheduler import Scheduled
 from declnet.core.suggest import any_of, did_you_mean
 from declnet.errors import ConfigError, Diagnostic, Path
+from declnet.runner.monitor import lengths
 from declnet.runner.schedule import Schedule
 
 LOOKED_AT = 10_000
@@ -25,12 +26,12 @@ Finding = tuple[str, Path]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a scheduler runs in: the optimizer, the loop's epochs, the steps of each where they are known, and the
+    """What a scheduler runs in: the optimizer, the loop's epochs and steps in all, where they are known, and the
     figures that a record of metrics.jsonl has.
     """
 
     optimizer: Tuned
-    epochs: int
+    epochs: int | None
     steps: int | None
     figures: tuple[str, ...]
 
@@ -41,9 +42,11 @@ class Setting:
 
     @classmethod
     def of(cls, config: Config, steps: int | None) -> Setting:
-        """What a whole config says."""
+        """What a whole config says, with so many steps to an epoch."""
         found = figures(config.loop.metrics, validated=config.data.split.val > 0)
-        return cls(config.optimizer, config.loop.epochs, steps, found)
+        if steps is not None:
+            return cls(config.optimizer, *lengths(config.loop, steps), found)
+        return cls(config.optimizer, config.loop.epochs if config.loop.max_steps is None else None, None, found)
 
 
 def figures(metrics: Sequence[Measure], *, validated: bool) -> tuple[str, ...]:
@@ -132,11 +135,11 @@ def rates(config: Config) -> tuple[float, float] | None:
     """lr in the first epoch and in the last, of parameters that no group matches, where they are known before a row
     is read and a figure is measured.
     """
-    scheduled = config.scheduler
-    if scheduled is None or scheduled.interval == "step" or scheduled.scheduler.watches:
+    scheduled, setting = config.scheduler, Setting.of(config, None)
+    if scheduled is None or scheduled.interval == "step" or scheduled.scheduler.watches or setting.epochs is None:
         return None
-    schedule = Schedule(scheduled, Setting.of(config, None).groups)
-    return schedule.at(1, 0)[0].lr, schedule.at(config.loop.epochs, 0)[0].lr
+    schedule = Schedule(scheduled, setting.groups)
+    return schedule.at(1, 0)[0].lr, schedule.at(setting.epochs, 0)[0].lr
 
 
 def settled(config: Config, document: Document, steps: int) -> Config:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +19,19 @@ from declnet.core.numerics import blocks
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
-from declnet.errors import NonFiniteError
-from declnet.runner.directory import RunDirectory
+from declnet.errors import CheckpointError, DataError, NonFiniteError
+from declnet.plan.store import take
+from declnet.runner import position
+from declnet.runner.accumulation import Accumulation
+from declnet.runner.average import Average
+from declnet.runner.clipping import clipping
+from declnet.runner.directory import Record, RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 from declnet.runner.experiment import Experiment
 from declnet.runner.keeper import Keeper
-from declnet.runner.model import Model, Optimization
+from declnet.runner.model import Batch, Model, Optimization
+from declnet.runner.monitor import Ending, Mode, Monitor, Waiting, ending, lengths, monitor
+from declnet.runner.position import Partial, Saved
 from declnet.runner.rows import Rows
 from declnet.runner.schedule import Schedule
 from declnet.runner.scheduling import settled
@@ -30,8 +39,6 @@ from declnet.runner.signals import Signals
 
 REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
-
-Record = dict[str, float | int | None]
 
 
 def finite(value: Result) -> Result | None:
@@ -51,14 +58,41 @@ def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Eve
         MachineError: the machine refused to write or allocate.
         Interrupted: a signal stopped the run.
     """
-    run = _Run(experiment, directory)
-    # What overflows shows in the loss, which is checked at every step.
-    with np.errstate(all="ignore"), threads_for(run.model.largest), Signals() as signals:
-        yield from run.events(signals)
+    run = _Run(experiment)
+    with RunDirectory.create(experiment.config.name, directory) as made:
+        yield from run.events(made)
+
+
+def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
+    """Go on with the run in a directory, from its last checkpoint, to the same bits as if it had never stopped.
+
+    `experiment` is the run's own (`declnet.runner.resumption.load`). A run that is done is left as it is.
+
+    Raises:
+        CheckpointError: a checkpoint is missing, damaged, newer, or of another model.
+        BusyError: another process is at it.
+        and what `train` raises.
+    """
+    with RunDirectory.open(directory) as opened:
+        saved = _saved(opened)
+        if saved is not None and saved.ended(experiment.config.loop):
+            summary = opened.summary()
+            if summary is not None:
+                yield Finished(summary, before=True)
+                return
+        yield from _Run(experiment).events(opened, saved)
+
+
+def _saved(directory: RunDirectory) -> Saved | None:
+    """The last checkpoint; None where the run was stopped before it wrote the first."""
+    names = {path.name for path in directory.checkpoints.iterdir()}
+    if "last.npz" not in names and "best.npz" not in names and directory.summary() is None:
+        return None
+    return position.load(directory.checkpoints / "last.npz")
 
 
 class _Run:
-    def __init__(self, experiment: Experiment, directory: Path | None) -> None:
+    def __init__(self, experiment: Experiment) -> None:
         self.started = time.perf_counter()
         self.experiment, self.loop = experiment, experiment.config.loop
         self.rows = Rows(experiment)
@@ -69,58 +103,114 @@ class _Run:
         self.store = self.model.store
         self.store.initialize(generator(self.config.seed, "initialize"))
         self.schedule = Schedule(self.config.scheduler, [settings for settings, _ in self.model.groups])
-        self.optimization = Optimization(self.schedule.at(1, 0), self.store)
+        self.average = None if self.loop.ema is None else Average(self.loop.ema, self.store)
+        self.optimization = Optimization(
+            self.schedule.at(1, 0),
+            self.store,
+            clip=clipping(self.loop, self.store),
+            follow=None if self.average is None else self.average.update,
+        )
+        self.accumulation = Accumulation(self.rows, self.model) if self.loop.accumulate > 1 else None
+        self.monitor = self._monitor(self.loop.monitor)
+        self.waiting = Waiting()
+        self.partial = Partial()
         self.parameters = sum(param.size for param in self.store.params.values())
-        self.directory = RunDirectory.create(self.config.name, directory)
-        self.keeper = Keeper(self.directory, self.loop.checkpoint_every, self.loop.epochs)
 
-    def events(self, signals: Signals) -> Iterator[Event]:
-        """The whole run."""
+    def events(self, directory: RunDirectory, saved: Saved | None = None) -> Iterator[Event]:
+        """The whole run, or what is left of it."""
+        self.directory = directory
+        self.keeper = Keeper(directory, self.loop.checkpoint_every, self.monitor)
+        # What overflows shows in the loss, which is checked at every step.
+        with np.errstate(all="ignore"), threads_for(self.model.largest), Signals() as signals:
+            yield from self._events(signals, saved)
+
+    def _events(self, signals: Signals, saved: Saved | None) -> Iterator[Event]:
+        records = self.directory.cut(0) if saved is None else self._restore(saved)
         text = dump(plain(self.config, self.directory.path), f"written by declnet {declnet.__version__}")
         self.directory.write_config(text)
         rows = {name: len(numbers) for name, numbers in self.rows.splits.items()}
+        done = None if saved is None else (len(records), self.partial.step)
+        epochs, total = lengths(self.loop, self.rows.steps)
         yield Started(
-            self.directory.path, self.config.name, self.parameters, rows, self.loop.epochs, self.rows.steps
+            self.directory.path, self.config.name, self.parameters, rows, epochs, self.rows.steps, total, done
         )
-        record: Record = {}
-        for epoch in range(1, self.loop.epochs + 1):
-            begun = time.perf_counter()
-            loss = yield from self._epoch(epoch, signals)
-            record = {"epoch": epoch, "train_loss": loss}
-            if "val" in rows:
-                loss, figures = self._evaluate("val")
-                record["val_loss"] = loss
-                record |= {f"val_{name}": value for name, value in figures.items() if not isinstance(value, list)}
-            record["lr"] = self.optimization.settings[0].lr
-            record["seconds"] = round(time.perf_counter() - begun, 6)
-            self._require_finite(record)
-            better = self.keeper.note(epoch, loss, self.store.state_dict())
-            self.schedule.watch({name: math.nan if value is None else value for name, value in record.items()})
+        record = records[-1] if records else {}
+        while self.partial.step or self._ending(len(records)) is None:
+            begun, epoch = time.perf_counter() - self.partial.seconds, len(records) + 1
+            record = {"epoch": epoch, "train_loss": (yield from self._epoch(epoch, signals))}
+            with nullcontext() if self.average is None else self.average.applied():
+                better = self._judge(record, begun)
+            records.append(record)
             self.directory.append(record)
             yield EpochEnded(record, better)
-            if self.keeper.due(epoch):
-                self._save(epoch, 0, self.order.bit_generator.state)
+            if self._ending(epoch) is not None or self.keeper.due(epoch):
+                self._save(epoch, self.order.bit_generator.state, Partial())
         yield Finished(self._finish(record))
 
+    def _judge(self, record: Record, begun: float) -> bool:
+        """Evaluate at the end of an epoch and complete its record; whether it is the best."""
+        epoch = int(record["epoch"] or 0)
+        last = self._ending(epoch) is not None
+        if "val" in self.rows.splits and (last or epoch % self.loop.evaluate_every == 0):
+            loss, figures = self._evaluate("val")
+            record["val_loss"] = loss
+            record |= {f"val_{name}": value for name, value in figures.items() if not isinstance(value, list)}
+        record["lr"] = self.optimization.settings[0].lr
+        record["seconds"] = round(time.perf_counter() - begun, 6)
+        self._require_finite(record)
+        stopping = self.loop.early_stopping
+        if stopping is not None:
+            watched = self._monitor(stopping.monitor or self.loop.monitor, stopping.mode)
+            if (figure := record.get(watched.name)) is not None:
+                self.waiting = self.waiting.after(figure, stopping, watched)
+        self.schedule.watch(record)
+        value = record.get(self.monitor.name)
+        return value is not None and self.keeper.note(epoch, value, self.store.state_dict())
+
+    def _monitor(self, name: str | None, mode: Mode | None = None) -> Monitor:
+        found = monitor(self.loop, name, mode, validated="val" in self.rows.splits)
+        if isinstance(found, str):
+            raise AssertionError(f"a config that was checked: {found}")
+        return found
+
+    def _ending(self, epoch: int) -> Ending | None:
+        return ending(self.loop, epoch, self.optimization.step_count, self.waiting)
+
+    def _batches(self, rows: Array, skip: int) -> Iterator[tuple[Batch, int]]:
+        """What each step of an epoch is made with, and how many rows: the first `skip` steps are done, and the last
+        ones may be more than there are to be.
+        """
+        batches: Iterator[tuple[Batch, int]]
+        if self.accumulation is None:
+            batches = self.rows.batches(rows, self.model.plans, training=True, skip=skip)
+        else:
+            batches = self.accumulation.groups(rows, self.loop.accumulate, skip)
+        if self.loop.max_steps is None:
+            return batches
+        return islice(batches, max(0, self.loop.max_steps - self.optimization.step_count))
+
     def _epoch(self, epoch: int, signals: Signals) -> Generator[Event, None, float]:
-        """One pass over the training rows; the mean loss of a row."""
+        """One pass over the training rows, or the rest of it; the mean loss of a row."""
         rows = self.rows.splits["train"]
         order = self.order.bit_generator.state
         if self.loop.shuffle:
             rows = self.order.permutation(rows)
-        total, seen, reported = 0.0, 0, time.perf_counter()
-        for step, (plan, count) in enumerate(self.rows.batches(rows, self.model.plans, training=True), 1):
+        partial, self.partial = self.partial, Partial()
+        total, seen, begun = partial.loss, partial.rows, time.perf_counter()
+        reported = begun
+        for step, (batch, count) in enumerate(self._batches(rows, partial.step), partial.step + 1):
             self.optimization.settings = self.schedule.at(epoch, self.optimization.step_count)
             try:
-                total += self.optimization.step(plan) * count
+                total += self.optimization.step(batch) * count
             except NonFiniteError as error:
                 raise self._diverged(f"epoch {epoch}, step {step}: {error.diagnostics[0].message}") from error
             seen += count
             now = time.perf_counter()
             if signals.received is not None:
-                self._save(epoch - 1, step, order)
-                where = f"epoch {epoch}, step {step}; {self.keeper.directory / 'last.npz'} holds what was learned"
-                raise signals.refusal(f"stopped by a signal at {where}")
+                seconds = partial.seconds + now - begun
+                self._save(epoch - 1, order, Partial(step=step, loss=total, rows=seen, seconds=seconds))
+                kept = f"{self.keeper.last} holds what was learned; to go on: --resume {self.directory.path}"
+                raise signals.refusal(f"stopped by a signal at epoch {epoch}, step {step}; {kept}")
             if now - reported > REPORT_EVERY:
                 reported = now
                 yield Stepped(epoch, step)
@@ -152,18 +242,44 @@ class _Run:
                 meter.update(output, target)
         return total / len(rows), {label: finite(meter.result()) for label, meter in meters.items()}
 
-    def _save(self, epoch: int, step: int, order: Mapping[str, object]) -> None:
-        """Write a checkpoint: `epoch` epochs are done, and `step` steps of the next, in the order drawn from
-        this state of the shuffling generator.
+    def _save(self, epoch: int, order: Mapping[str, object], partial: Partial) -> None:
+        """Write a checkpoint: `epoch` epochs are done, and `partial` of the next, in the order drawn from this
+        state of the shuffling generator.
         """
-        meta: dict[str, object] = {"step_in_epoch": step, "step": self.optimization.step_count}
+        meta: dict[str, object] = {"step": self.optimization.step_count, "partial": partial.model_dump()}
+        meta |= {"waiting": self.waiting.model_dump(), "data": self.rows.digest}
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
         self.keeper.save(epoch, self._state, meta)
 
+    def _restore(self, saved: Saved) -> list[Record]:
+        """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
+        where = saved.position
+        if where.data != self.rows.digest:
+            raise DataError(
+                "the rows are not those that this run began with, so it cannot go on to the same end: put the data "
+                "back as they were, or train a new run"
+            )
+        if where.partial.step > self.rows.steps or (where.partial.step > 0) != (where.partial.rows > 0):
+            raise CheckpointError(f"{saved.path}: of another run: an epoch of this one has {self.rows.steps} steps")
+        average = {} if self.average is None else self.average.state_dict()
+        self.store.load_state_dict(saved.part("model/"), str(saved.path))
+        self.optimization.load_state_dict(saved.part("optimizer/"), where.step, str(saved.path))
+        take(average, saved.part("ema/"), "average", str(saved.path))
+        take(self.schedule.state_dict(), saved.part("scheduler/"), "scheduler", str(saved.path))
+        saved.restore(self.noise, "noise")
+        saved.restore(self.order, "shuffle")
+        self.partial, self.waiting = where.partial, where.waiting
+        self.keeper.restore(where, self.store.state_dict())
+        records = self.directory.cut(where.epoch)
+        self.directory.remove_summary()
+        self.started -= sum(record["seconds"] or 0 for record in records) + where.partial.seconds
+        return records
+
     def _state(self) -> dict[str, Array]:
-        state = {f"model/{name}": array for name, array in self.store.state_dict().items()}
-        state |= {f"optimizer/{name}": array for name, array in self.optimization.state_dict().items()}
-        return state | {f"scheduler/{name}": array for name, array in self.schedule.state_dict().items()}
+        parts = {"model": self.store.state_dict(), "optimizer": self.optimization.state_dict()}
+        parts |= {"ema": {} if self.average is None else self.average.state_dict()}
+        parts |= {"scheduler": self.schedule.state_dict()}
+        return {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
 
     def _finish(self, record: Record) -> dict[str, object]:
         """Evaluate the best parameters, and write the summary."""
@@ -174,7 +290,8 @@ class _Run:
             "name": self.config.name,
             "declnet": declnet.__version__,
             "seed": self.config.seed,
-            "epochs": self.loop.epochs,
+            "epochs": record["epoch"],
+            "ended_by": self._ending(int(record["epoch"] or 0)),
             "steps": self.optimization.step_count,
             "parameters": self.parameters,
             "rows": {name: len(rows) for name, rows in self.rows.splits.items()},

@@ -57,7 +57,8 @@ def test_a_signal_stops_the_run_after_a_checkpoint(command: Command, number: int
     *lines, last = stderr.splitlines()
     assert (process.returncode, stdout) == (rc, "")
     pattern = (
-        r"error: stopped by a signal at epoch (\d+), step (\d+); r/checkpoints/last.npz holds what was learned"
+        r"error: stopped by a signal at epoch (\d+), step (\d+); r/checkpoints/last.npz holds what was learned; "
+        r"to go on: --resume r"
     )
     found = re.fullmatch(pattern, last)
     assert found, last
@@ -67,7 +68,7 @@ def test_a_signal_stops_the_run_after_a_checkpoint(command: Command, number: int
     assert len(seen) + len(lines) == 1 + len(records)
     with np.load(command.cwd / "r/checkpoints/last.npz", allow_pickle=False) as archive:
         meta = json.loads(archive["meta"].item())
-        assert (meta["epoch"], meta["step_in_epoch"], meta["step"]) == (epoch - 1, step, 45 * (epoch - 1) + step)
+        assert (meta["epoch"], meta["partial"]["step"], meta["step"]) == (epoch - 1, step, 45 * (epoch - 1) + step)
         assert all(np.isfinite(archive[name]).all() for name in archive.files if name != "meta")
     assert not list(command.cwd.rglob("*.tmp"))
     assert not (command.cwd / "r/summary.json").exists()
@@ -180,7 +181,7 @@ def test_an_interrupted_bar_leaves_the_terminal_in_order(command: Command) -> No
     assert rc == 130
     assert output.count(HIDE) == output.count(SHOW) == 1
     assert output.rindex(SHOW) < output.index("error: stopped by a signal at epoch")
-    assert output.endswith("holds what was learned\r\n")
+    assert output.endswith("to go on: --resume runs/digits-mlp-1\r\n")
 
 
 def plain(output: str) -> list[str]:

@@ -100,7 +100,7 @@ def test_json_is_the_summary(runs: Runs) -> None:
     printed = strict(runs.json.stdout)
     assert printed == runs.summary("second")
     assert list(printed) == [
-        *("name", "declnet", "seed", "epochs", "steps", "parameters", "rows", "last", "best_epoch"),
+        *("name", "declnet", "seed", "epochs", "ended_by", "steps", "parameters", "rows", "last", "best_epoch"),
         *("val", "test", "run_dir", "seconds"),
     ]
     assert printed["rows"] == {"train": 1438, "val": 179, "test": 180}
@@ -166,9 +166,13 @@ def test_the_config_is_complete(runs: Runs) -> None:
         "scheduler": None,
         "loop": {
             "epochs": 3,
+            "max_steps": None,
             "batch_size": 32,
+            "accumulate": 1,
             "shuffle": True,
             "drop_last": False,
+            **dict.fromkeys(("clip_norm", "clip_value", "ema", "monitor", "early_stopping")),
+            "evaluate_every": 1,
             "metrics": ({"type": "accuracy", "ignore_index": -100, "threshold": 0.5, "from_logits": None},),
             "checkpoint_every": None,
         },
@@ -206,8 +210,11 @@ def test_checkpoints(runs: Runs) -> None:
     assert runs.summary("first")["best_epoch"] == 3  # so both hold the same
     assert all(np.array_equal(last[name], best[name]) for name in best if name != "meta")
     meta = strict(last["meta"].item())
-    assert meta | {"random": None} == {
-        **{"format": 1, "epoch": 3, "best_epoch": 3, "step_in_epoch": 0, "step": 135, "random": None}
+    assert {key: value for key, value in meta.items() if key != "random"} == {
+        **{"format": 1, "epoch": 3, "best_epoch": 3, "best": runs.records("first")[-1]["val_loss"], "step": 135},
+        "waiting": {"best": None, "evaluations": 0},
+        "data": meta["data"],
+        "partial": {"step": 0, "loss": 0.0, "rows": 0, "seconds": 0.0},
     }
     assert sorted(meta["random"]) == ["noise", "shuffle"]
     assert strict(best["meta"].item()) == {"format": 1, "epoch": 3}

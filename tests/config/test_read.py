@@ -363,10 +363,39 @@ loop: {epochs: 0}
 ! 6:16: loop.epochs: must be greater than 0, got 0
 
 loop: {epochs: 1e2}
-! 6:16: loop.epochs: expected a whole number, got 100.0
+! 6:16: loop.epochs: expected a whole number, greater than 0, or null, got 100.0
 
 loop: {checkpoint_every: x}
 ! 6:26: loop.checkpoint_every: expected a whole number, greater than 0, or null, got 'x'
+
+loop: {batch_size: ful}
+! 6:20: loop.batch_size: expected a whole number, greater than 0, or 'full', got 'ful'; did you mean 'full'?
+
+loop: {epochs: null}
+! 6:16: loop.epochs: epochs is null, and so is max_steps: a run needs an end; give one of them
+
+loop: {max_steps: 0, clip_norm: 0, clip_value: -1, ema: 1.5, evaluate_every: 0}
+! 6:19: loop.max_steps: must be greater than 0, got 0
+! 6:33: loop.clip_norm: must be greater than 0, got 0
+! 6:48: loop.clip_value: must be greater than 0, got -1
+! 6:57: loop.ema: must be at most 1, got 1.5
+! 6:78: loop.evaluate_every: must be greater than 0, got 0
+
+loop: {clip_norm: 1, clip_value: 2}
+! 6:34: loop.clip_value: clip_value and clip_norm exclude each other: clip one way
+
+loop: {batch_size: full, accumulate: 2}
+! 6:38: loop.accumulate: accumulate has nothing to add up: with batch_size: full a batch is all there is
+
+loop: {early_stopping: {monitor: val_loss, mode: lowest}}
+! 6:24: loop.early_stopping: early stopping needs 'patience': evaluations without an improvement after which the run ends
+! 6:50: loop.early_stopping.mode: expected 'min', 'max' or null, got 'lowest'
+
+loop: {early_stopping: 3}
+! 6:24: loop.early_stopping: expected a mapping, got 3
+
+loop: {patience: 3}
+! 6:8: loop.patience: unknown key 'patience'; it belongs elsewhere: loop.early_stopping.patience
 
 loop: {shuffle: 1}
 ! 6:17: loop.shuffle: expected true or false, got 1

@@ -24,7 +24,7 @@ from declnet.runner.rows import Rows
 from declnet.runner.train import train
 from guide.one_liners import TOLERANCE
 from guide.page import Pair
-from guide.sides import Twin, complete
+from guide.sides import Twin, complete, draw, write
 from twins.compare import close, hand_over
 
 HEADER = "sepal_length,sepal_width,petal_length,petal_width,species"
@@ -95,6 +95,28 @@ def loader(pair: Pair) -> None:
     ours = [[(a.shape, str(a.dtype)) for a in plan.inputs.values()] for plan, _ in batches]
     assert ours == [[(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in batch] for batch in theirs]
     assert len(rows.splits["train"]) % loop.batch_size, "nothing to drop"
+
+
+def loop(pair: Pair) -> None:
+    """Epochs of steps: what is learned, and the average of it where there is one."""
+    twin = Twin(pair)
+    path = write(pair, *draw(pair, twin))
+    experiment = load(path, ["dtype=float64", "loop.shuffle=false"], strict=True)
+    rows = Rows(experiment)
+    model = Model(experiment, rows.sizes(), np.random.default_rng(0))
+    model.store.initialize(generator(experiment.config.seed, "initialize"))
+    hand_over(model, twin.model)
+    dataset = dataset_of(experiment, "float64")
+    chosen = map(torch.from_numpy, rows.cut(rows.splits["train"], training=True))
+    names = twin.use(loader=[dataset[numbers] for numbers in chosen])
+    trained(experiment, Path("run"))
+    arrays, _ = checkpoint.load(Path("run", "checkpoints", "last.npz"))
+    for name, array in twin.model.state_dict().items():
+        close(name, arrays[f"model/{name}"], array, TOLERANCE)
+    averages = dict(names["average"].module.named_parameters()) if "average" in names else {}
+    assert checkpoint.part(arrays, "ema/").keys() == averages.keys()
+    for name, array in averages.items():
+        close(name, arrays[f"ema/{name}"], array, TOLERANCE)
 
 
 def reading(pair: Pair) -> None:

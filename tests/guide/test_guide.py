@@ -29,6 +29,7 @@ CHECKS: dict[str, Callable[[Pair], None]] = {
         models.dtypes,
         runs.run,
         runs.loader,
+        runs.loop,
         runs.reading,
     )
 }
@@ -71,6 +72,9 @@ WRONG = [
     ("dtypes", "float64", "float32"),
     ("run", "lr: 1e-3", "lr: 1.1e-3"),
     ("loader", "drop_last: true", "drop_last: false"),
+    ("loop", "clip_norm: 0.5", "clip_norm: 0.51"),
+    ("loop", "accumulate: 2", "accumulate: 1"),
+    ("loop", "ema: 0.9", "ema: 0.91"),
     ("reading", "out_features: 32", "out_features: 33"),
 ]
 

@@ -10,12 +10,16 @@ import pytest
 
 from declnet.core.component import Component
 from declnet.core.registry import Registry, initializers, losses, modules, optimizers, schedulers
+from declnet.runner import resumption
+from declnet.runner.events import Finished
 from declnet.runner.experiment import load
+from declnet.runner.train import resume, train
 from guide.page import GUIDE, Wrong, pairs, tensors
 
 TEXT = GUIDE.read_text(encoding="utf-8")
 PAIRS = pairs(TEXT)
-COMMANDS = re.findall(r"^declnet (?:train|validate) (.*?)(?: *#.*)?$", TEXT, re.M)
+COMMANDS = re.findall(r"^declnet (?:train|validate) (?!--resume)(.*?)(?: *#.*)?$", TEXT, re.M)
+RESUMED = re.findall(r"^declnet train --resume (\S+)$", TEXT, re.M)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +42,19 @@ def test_commands(folder: Path, arguments: str) -> None:
     assert load(name, settings, strict=True).config != load(name).config or not settings
 
 
+@pytest.mark.parametrize("run", RESUMED)
+def test_going_on(folder: Path, run: str) -> None:
+    """With the run that the first config of the page makes."""
+    Path("config.yaml").write_text(next(pair.yaml for pair in PAIRS if pair.kind == "run"), encoding="utf-8")
+    list(train(load("config.yaml", ["loop.epochs=1"])))
+    *_, last = resume(resumption.load(Path(run), ["loop.epochs=2"]), Path(run))
+    assert isinstance(last, Finished)
+    assert last.summary["epochs"] == 2
+
+
 def test_there_are_commands() -> None:
     assert any("=" in arguments for arguments in COMMANDS)
+    assert RESUMED
 
 
 def test_links() -> None:

@@ -14,6 +14,7 @@ import pytest
 from declnet.runner.events import EpochEnded, Event, Finished
 from declnet.runner.experiment import load
 from declnet.runner.train import train
+from runner.runs import TEXT
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -61,3 +62,10 @@ def fit(folder: Path) -> Callable[..., Trained]:
         return Trained(events, Path(to))
 
     return run
+
+
+@pytest.fixture
+def resumable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config in the current folder, and every step reported, so that a run can be stopped at any."""
+    Path("c.yaml").write_text(TEXT, encoding="utf-8")
+    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)

@@ -14,6 +14,7 @@ from declnet.runner import keeper
 from declnet.runner.directory import RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 from declnet.runner.keeper import Keeper
+from declnet.runner.monitor import Monitor
 
 if TYPE_CHECKING:
     from conftest import Trained
@@ -33,7 +34,7 @@ RESTLESS = "optimizer.lr=10"
 def test_events_come_in_order(fit: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
     first, *events, last = fit(TEXT, "loop.epochs=2").events
-    assert first == Started(Path("r"), "net", 650, {"train": 359, "val": 180, "test": 180}, 2, 9)
+    assert first == Started(Path("r"), "net", 650, {"train": 359, "val": 180, "test": 180}, 2, 9, 18)
     assert isinstance(last, Finished)
     steps = [(event.epoch, event.step) for event in events if isinstance(event, Stepped)]
     assert steps == [(epoch, step) for epoch in (1, 2) for step in range(1, 10)]
@@ -124,15 +125,15 @@ def test_checkpoints_as_often_as_costs_little(monkeypatch: pytest.MonkeyPatch, t
         now[0] += 1
 
     monkeypatch.setattr(keeper.checkpoint, "save", slow_disk)
-    kept = Keeper(RunDirectory(tmp_path), None, 1000)
+    lowest = Monitor("val_loss", "min")
+    kept = Keeper(RunDirectory(tmp_path), None, lowest)
     assert kept.due(1), "nobody knows yet what a checkpoint costs"
     kept.save(1, dict, {})
     now[0] += 19
     assert not kept.due(2)
     now[0] += 1
     assert kept.due(3), "1 second in 20 is the share agreed"
-    assert kept.due(1000)
-    assert not Keeper(RunDirectory(tmp_path), 3, 1000).due(2)
+    assert not Keeper(RunDirectory(tmp_path), 3, lowest).due(2)
 
 
 def test_a_loss_that_is_no_number_saves_nothing(fit: Callable[..., Trained]) -> None:

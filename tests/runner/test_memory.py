@@ -94,6 +94,7 @@ CASES = {
     "MLP, groups": f"{MLP}optimizer: {GROUPS}\n",
     "MLP, LBFGS on full batches": f"{MLP}optimizer: {LBFGS}\nloop: {{epochs: 1, batch_size: 1438}}\n",
     "MLP, float64, odd batches": f"{MLP}dtype: float64\nloop: {{epochs: 1, batch_size: 321}}\n",
+    "MLP, accumulation and average": f"{MLP}loop: {{epochs: 1, batch_size: 500, accumulate: 2, ema: 0.9}}\n",
     "MLP, frozen": MLP.replace("out_features: 1000", "out_features: 1000, freeze: true"),
     "MLP, first values": MLP.replace("out_features: 1000", "out_features: 1000, init: {weight: trunc_normal_}"),
     "CNN": CNN,
