@@ -112,9 +112,8 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     table("Memory, data aside", ("what for", "size"), parts)
     paragraph(f"{LEARNED} {shared(found)}")
     if (lr := rates(experiment.config)) is not None:
-        write(
-            f"lr: {lr[0]:.4g} in the first epoch, {lr[1]:.4g} in the last of {count(experiment.config.loop.epochs or 1)}"
-        )
+        last = f"{lr[1]:.4g} in the last of {count(experiment.config.loop.epochs or 1)}"
+        write(f"lr: {lr[0]:.4g} in the first epoch, {last}")
 
 
 def batch(experiment: Experiment) -> str:

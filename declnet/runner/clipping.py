@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from declnet.config.schema import Loop
+from declnet.config.loop import Loop
 from declnet.plan.store import Store
 
 SMALL = 1e-6

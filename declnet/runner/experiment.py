@@ -10,9 +10,10 @@ from typing import Any
 from declnet.config import extends, references
 from declnet.config import overrides as command_line
 from declnet.config.document import Document
+from declnet.config.loop import BATCH, Loop
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
-from declnet.config.schema import BATCH, Config, DataField, Loop, Split, with_fields_of_source
+from declnet.config.schema import Config, DataField, Split, with_fields_of_source
 from declnet.core.metric import Measure
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.scheduler import Scheduled

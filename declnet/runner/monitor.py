@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt
 
-from declnet.config.schema import EarlyStopping, Loop
+from declnet.config.loop import EarlyStopping, Loop
 from declnet.core.suggest import any_of, did_you_mean
 
 Mode = Literal["min", "max"]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, ValidationError
 
-from declnet.config.schema import Loop
+from declnet.config.loop import Loop
 from declnet.core.spec import Array
 from declnet.errors import CheckpointError
 from declnet.runner import checkpoint
