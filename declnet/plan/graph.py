@@ -108,16 +108,18 @@ class Graph:
         return call.component.parameters(*self.inputs_of(call))
 
     def needed(self, *, training: bool) -> list[Call]:
-        """The calls that the loss, and in evaluation the output, depend on, in order."""
-        wanted = {value for value, _ in self.terms}
-        if not training and self.output is not None:
-            wanted.add(self.output)
+        """The calls that the loss, and in evaluation the outputs, depend on, in order."""
+        wanted = {value for value, _ in self.terms} | self.kept(training=training)
         calls = []
         for call in reversed(self.calls):
             if call.output in wanted:
                 wanted.update(call.inputs)
                 calls.append(call)
         return calls[::-1]
+
+    def kept(self, *, training: bool) -> set[int]:
+        """The values that are read after the step: the outputs, in evaluation."""
+        return set() if training else {value for value in self.outputs if value is not None}
 
     def trained(self) -> list[str]:
         """Names of the parameters that the loss depends on: those an optimizer changes."""

@@ -100,6 +100,7 @@ class _Lifetimes:
         self.readers = Counter(value for call in calls for value in call.inputs)
         self.producer = {call.output: i for i, call in enumerate(calls)}
         self.wanted = self._wanted() if training else set()
+        self.kept = graph.kept(training=training)
 
     def root(self, key: Key) -> Key:
         """The key whose memory this one uses."""
@@ -133,16 +134,12 @@ class _Lifetimes:
     def _free(self, value: int) -> bool:
         """Whether nobody but its one reader needs what a value's memory holds."""
         index = self.producer.get(value)
-        if index is None or self.readers[value] > 1 or value == self._kept():
+        if index is None or self.readers[value] > 1 or value in self.kept:
             return False  # data are never free: a closure may run the step on them again
         producer = self.calls[index].component
         if producer.alias(training=self.training) == "reshape":
             return self._free(self.calls[index].inputs[0])
         return "output" not in self.saves(self.calls[index])
-
-    def _kept(self) -> int | None:
-        """The value that is read after the step: the output, in evaluation."""
-        return None if self.training else self.graph.output
 
     def _wanted(self) -> set[int]:
         """The values that a gradient has to reach: those that depend on a trained parameter."""
@@ -159,7 +156,7 @@ class _Lifetimes:
         used = {value for call in self.calls for value in call.inputs} | {value for value, _ in self.graph.terms}
         end = 2 * len(self.calls) + 1
         for value in self.graph.inputs.values():
-            if value in used or value == self._kept():
+            if value in used or value in self.kept:
                 self._span(("value", value), self.graph.specs[value], -1, end)
         for index, call in enumerate(self.calls):
             alias = self.alias(call)
@@ -174,8 +171,7 @@ class _Lifetimes:
                 self._extend(("value", value), self.backward(index) if name in saves else index)
             if "output" in saves:
                 self._extend(key, self.backward(index))
-        kept = self._kept()
-        for value in [value for value, _ in self.graph.terms] + ([] if kept is None else [kept]):
+        for value in self.kept.union(value for value, _ in self.graph.terms):
             self._extend(("value", value), end)
 
     def gradients(self) -> None:

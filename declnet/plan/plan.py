@@ -25,14 +25,20 @@ class Arena:
 @dataclass(slots=True)
 class Plan:
     """The steps of one batch size in one mode. `inputs` are the buffers that data are put into; `loss` can be
-    read after a run, and in evaluation `output` (training lends its memory to others, and gives an empty one).
+    read after a run, and in evaluation `outputs`, what the model ends in (training lends their memory to others,
+    and gives none).
     """
 
     inputs: dict[str, Array]
-    output: Array
+    outputs: tuple[Array, ...]
     loss: Array
     forward: list[Action] = field(default_factory=list)
     backward: list[Action] = field(default_factory=list)
+
+    @property
+    def output(self) -> Array:
+        """What the model ends in, where it is one value that can be read; else empty."""
+        return self.outputs[0] if len(self.outputs) == 1 else np.empty(0, self.loss.dtype)
 
     def run(self) -> float:
         """Forward, then, in a training plan, backward; the gradients are left in the store."""
@@ -69,9 +75,9 @@ class _Binder:
         """Bind forward in order and backward in reverse."""
         graph, layout = self.graph, self.layout
         inputs = {n: self.array(("value", v)) for n, v in graph.inputs.items() if ("value", v) in layout.specs}
-        key: Key = ("value", -1 if graph.output is None else graph.output)
-        output = self.array(key) if key in layout.specs and not layout.training else np.empty(0, self.store.dtype)
-        plan = Plan(inputs, output, np.zeros((), self.store.dtype))
+        kept = graph.kept(training=layout.training)
+        outputs = tuple(self.array(("value", v)) for v in graph.outputs if v is not None and v in kept)
+        plan = Plan(inputs, outputs, np.zeros((), self.store.dtype))
         backward: list[list[Action]] = []
         for index in reversed(range(len(layout.calls))):  # the order in which gradients are first written
             forward, behind = self._call(index, layout.calls[index])

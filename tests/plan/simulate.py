@@ -59,9 +59,9 @@ class Simulation:
         self.read(("value", value), self.held[value])
 
     def run(self) -> None:
-        """Forward, the loss, backward; in the end data, terms and the kept output are still there."""
+        """Forward, the loss, backward; in the end data, terms and the kept outputs are still there."""
         layout, graph = self.layout, self.layout.graph
-        kept = [] if layout.training or graph.output is None else [graph.output]
+        kept = [value for value in graph.outputs if value is not None and not layout.training]
         lasting = {v for call in layout.calls for v in call.inputs} | set(kept)
         lasting &= set(graph.inputs.values())
         for value in lasting:
