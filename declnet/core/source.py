@@ -33,6 +33,12 @@ class Source(Component, ABC):
     def columns(self) -> dict[str, Column]:
         """The columns by name, from the header alone; no row is read. DataError where there is none."""
 
+    def describe(self, columns: Sequence[str]) -> dict[str, Column]:
+        """What these columns hold, without the file where that is known without it: a network that is trained
+        needs no more. DataError as `columns`.
+        """
+        return self.columns()
+
     def locate(self, row: int, column: str) -> Mark | None:
         """Where a row, counted from 0, holds a column's value, for messages; None where it has no place."""
         return None

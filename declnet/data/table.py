@@ -46,15 +46,24 @@ def field(known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind 
 
 def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:
     """The rows of all fields, one C-contiguous array each, rows first."""
-    columns = source.read(sorted({name for item in fields.values() for name in item.columns}))
+    return stack(source.read(columns_of(fields)), fields, dtype)
+
+
+def columns_of(fields: Mapping[str, Field]) -> list[str]:
+    """The columns that fields are made of, each once."""
+    return sorted({name for item in fields.values() for name in item.columns})
+
+
+def stack(columns: Mapping[str, Array], fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:
+    """Put columns together to fields; RowError where a number does not fit."""
     arrays: dict[str, Array] = {}
     for name, item in fields.items():
-        parts = [_cast(columns[column], column, item.spec.kind, dtype) for column in item.columns]
+        parts = [cast(columns[column], column, item.spec.kind, dtype) for column in item.columns]
         arrays[name] = np.stack(parts, axis=1) if item.stacked else np.ascontiguousarray(parts[0])
     return arrays
 
 
-def _cast(values: Array, name: str, kind: Kind, dtype: DType) -> Array:
+def cast(values: Array, name: str, kind: Kind, dtype: DType) -> Array:
     """A column in the dtype that its field has; RowError where a number does not fit."""
     if kind == "int":
         _require_integers(values, name)

@@ -70,26 +70,28 @@ class CSV(Source):
 
     def columns(self) -> dict[str, Column]:
         """The names in the header, without the spaces around them; no more of the file is looked at."""
-        with _open(self.path) as file:
-            return dict.fromkeys(_Table(file, self.path, self.delimiter).names, Column())
+        with opened(self.path) as file:
+            return dict.fromkeys(Table(file, self.path, self.delimiter).names, Column())
+
+    def describe(self, columns: Sequence[str]) -> dict[str, Column]:
+        """Single numbers, whatever the file; it is not looked for."""
+        return dict.fromkeys(columns, Column())
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """The rows of these columns, float64. All that is wrong in the file is reported together."""
-        with _open(self.path) as file:
-            table = _Table(file, self.path, self.delimiter)
-            positions = {name: table.position(name) for name in columns}
-            # From left to right, so that mistakes are found in the order of the file.
-            return table.read(dict(sorted(positions.items(), key=lambda item: item[1])))
+        with opened(self.path) as file:
+            table = Table(file, self.path, self.delimiter)
+            return table.read(table.positions(columns))
 
     def locate(self, row: int, column: str) -> Mark | None:
         """The cell of a row in a column."""
-        with _open(self.path) as file:
-            table = _Table(file, self.path, self.delimiter)
+        with opened(self.path) as file:
+            table = Table(file, self.path, self.delimiter)
             return table.mark(row, table.position(column))
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[TextIO]:
+def opened(path: Path) -> Iterator[TextIO]:
     """The open file; what the machine says against opening or reading it becomes a DataError."""
     try:
         mode = path.stat().st_mode
@@ -158,7 +160,7 @@ def _text(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-class _Table:
+class Table:
     """An open file, read in blocks of rows; `lines` are those of the block at hand, kept for messages."""
 
     def __init__(self, file: TextIO, path: Path, delimiter: str) -> None:
@@ -174,6 +176,10 @@ class _Table:
         self.rows: Iterator[list[str]] = csv.reader(_text(self._held(file)), delimiter=delimiter, strict=True)
         self.names = self._header()
 
+    def positions(self, names: Sequence[str]) -> dict[str, int]:
+        """Which cells of a row belong to these columns, from left to right: mistakes are found in that order."""
+        return dict(sorted(((name, self.position(name)) for name in names), key=lambda item: item[1]))
+
     def position(self, name: str) -> int:
         """Which cell of a row belongs to a column, from 0; a DataError where none has this name."""
         if name in self.names:
@@ -187,28 +193,42 @@ class _Table:
     def read(self, wanted: Mapping[str, int]) -> dict[str, Array]:
         """The numbers of these columns, given with their positions."""
         parts: dict[str, list[Array]] = {name: [] for name in wanted}
-        count = 0
-        while rows := self._block(max(1, BLOCK // len(self.names))):
+        for numbers in self.blocks(wanted, max(1, BLOCK // len(self.names))):
+            for part, column in zip(parts.values(), numbers, strict=False):  # no numbers where one is wrong
+                part.append(column)
+        self.check()
+        return {name: np.concatenate(parts.pop(name)) for name in wanted}  # pop: frees the parts once joined
+
+    def blocks(self, wanted: Mapping[str, int], count: int) -> Iterator[list[Array]]:
+        """The numbers of these columns, so many rows at a time; none for a block that has no rows, or in which
+        something is wrong, which is noted.
+        """
+        some = False
+        while rows := self._block(count):
             numbers = None if self.blank else self._numbers(rows, wanted)
             if numbers is None:
                 self._diagnose(wanted)
                 rows = [row for row in rows if row]
-                numbers = self._numbers(rows, wanted) or []
-            count += len(rows)
-            for part, column in zip(parts.values(), numbers, strict=False):  # no numbers where one is wrong
-                part.append(column)
+                numbers = self._numbers(rows, wanted)
+            some = some or bool(rows)
+            yield numbers or []
         if rows is None:
             self._diagnose(wanted)
-        if not count and not self.problems:
+        if not some and not self.problems:
             self._note("there are no rows below the header", 1)
-        self._raise()
-        return {name: np.concatenate(parts.pop(name)) for name in wanted}  # pop: frees the parts once joined
 
     def mark(self, row: int, position: int) -> Mark | None:
         """The place of a cell, by the row's number from 0."""
         for _ in range(row + 1):
             self._block(1)
-        self._note("", self.before + 1, position)
+        return self.place(0, position)
+
+    def place(self, row: int, position: int) -> Mark | None:
+        """The place of a cell of the block at hand, by the row's number in it."""
+        reader = csv.reader(self.lines, delimiter=self.delimiter, strict=True)
+        for _ in range(row):
+            next(reader)
+        self._note("", self.before + reader.line_num + 1, position)
         return self.problems.pop().mark
 
     def _held(self, file: TextIO) -> Iterator[str]:
@@ -241,7 +261,7 @@ class _Table:
             elif first != position:
                 what = f"columns {first + 1} and {position + 1} are both called {_quote(name)}"
                 self._note(what, 1, position)
-        self._raise()
+        self.check()
         return names
 
     def _numbers(self, rows: list[list[str]], wanted: Mapping[str, int]) -> list[Array] | None:
@@ -323,7 +343,7 @@ class _Table:
         mark = Mark(self.name, line, offset + 1, source)
         self.problems.append(Diagnostic(message, mark=mark))
 
-    def _raise(self) -> None:
+    def check(self) -> None:
         """Raise what was noted, if anything was."""
         if self.problems:
             more = f"and {self.further} more mistake{'s' * (self.further > 1)}"
