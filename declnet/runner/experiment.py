@@ -44,6 +44,10 @@ class Experiment:
     targets: Fields
     warnings: tuple[Diagnostic, ...] = ()
 
+    def forward(self, batch: int) -> Graph:
+        """The graph of the model alone, which reads no targets."""
+        return trace(self.config.model, (), batched(self.inputs, batch), {})
+
     def graph(self, batch: int) -> Graph:
         """The graph for batches of this many rows."""
         inputs, targets = (batched(fields, batch) for fields in (self.inputs, self.targets))
@@ -55,11 +59,20 @@ def terms(loss: Any) -> list[Term]:
     return [term for term in (loss if isinstance(loss, tuple) else (loss,)) if isinstance(term, Term)]
 
 
-def load(path: FilePath | str, overrides: Sequence[str] = (), *, strict: bool = False) -> Experiment:
-    """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too."""
-    document = references.resolve(command_line.apply(extends.load(path), overrides))
+def load(
+    config: FilePath | str | Mapping[str, object],
+    overrides: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    trained: bool = False,
+) -> Experiment:
+    """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too.
+
+    With `trained`, the source's file is not looked for where its columns are known without it.
+    """
+    document = references.resolve(command_line.apply(extends.load(config), overrides))
     reading = read_config(document)
-    checker = _Checker(reading)
+    checker = _Checker(reading, trained=trained)
     experiment = checker.check()
     if experiment is None:
         problems = sorted(checker.problems, key=_place)
@@ -86,7 +99,8 @@ def _place(problem: Diagnostic) -> tuple[bool, str, int, int]:
 class _Checker:
     """Checks what reading left: columns, shapes, losses, metrics."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, *, trained: bool) -> None:
+        self.trained = trained
         self.document: Document = reading.document
         self.sections = reading.sections
         self.config = reading.config
@@ -120,8 +134,12 @@ class _Checker:
         self, source: Source, inputs: Mapping[str, DataField], targets: Mapping[str, DataField]
     ) -> tuple[Fields, Fields] | None:
         """Describe the data fields from the source's header."""
+        items = (*inputs.values(), *targets.values())
+        names = [
+            name for item in items for name in ([item.columns] if isinstance(item.columns, str) else item.columns)
+        ]
         try:
-            known = source.columns()
+            known = source.describe(names) if self.trained else source.columns()
         except DataError as error:
             for item in error.diagnostics:
                 path: Path = ("data", "source", *item.path)

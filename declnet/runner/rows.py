@@ -18,13 +18,17 @@ from declnet.runner.model import Plans, Size
 
 
 class Rows:
-    """All fields in memory, and the row numbers of each split. Splits without rows are left out."""
+    """All fields in memory, and the row numbers of each split. Splits without rows are left out.
 
-    def __init__(self, experiment: Experiment) -> None:
+    Rows that are only evaluated need not be enough to train on.
+    """
+
+    def __init__(self, experiment: Experiment, *, training: bool = True) -> None:
         """Read and split. DataError where a cell, a class or the number of rows is wrong."""
         self._config: Config = experiment.config
+        self._training = training
         self._batch_size = experiment.config.loop.batch_size
-        self._drop_last = experiment.config.loop.drop_last
+        self._drop_last = training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
         source = experiment.config.data.source
         try:
@@ -33,6 +37,7 @@ class Rows:
         except RowError as error:
             mark = None if error.column is None else source.locate(error.row, error.column)
             raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
+        self.all = np.arange(len(next(iter(self._arrays.values()))))
         self.splits = self._split()
         self._check_last_batch(experiment)
 
@@ -60,11 +65,11 @@ class Rows:
 
     def _split(self) -> dict[str, Array]:
         shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}
-        count = len(next(iter(self._arrays.values())))
+        count = len(self.all)
         pieces = table.split(count, list(shares.values()), generator(self._config.seed, "split"))
         splits = dict(zip(shares, pieces, strict=True))
         for name, rows in splits.items():
-            if shares[name] > 0 and not len(rows):
+            if self._training and shares[name] > 0 and not len(rows):
                 raise DataError(f"the source has {count} rows, too few for a {name} share of {shares[name]:g}")
         if self._drop_last and len(splits["train"]) < self._batch_size:
             raise DataError(
@@ -75,15 +80,17 @@ class Rows:
 
     def sizes(self) -> list[Size]:
         """The plans that are needed: for full batches, and for the smaller last ones."""
-        sizes: list[Size] = []
-        for name, rows in self.splits.items():
-            training = name == "train"
-            full, rest = divmod(len(rows), self._batch_size)
-            if full:
-                sizes.append((training, self._batch_size))
-            if rest and not (training and self._drop_last):
-                sizes.append((training, rest))
-        return sizes
+        return [
+            size
+            for name, rows in self.splits.items()
+            for size in self.sizes_of(rows, training=self._training and name == "train")
+        ]
+
+    def sizes_of(self, rows: Array, *, training: bool) -> list[Size]:
+        """The plans that are needed for some rows."""
+        full, rest = divmod(len(rows), self._batch_size)
+        sizes = [(training, self._batch_size)] if full else []
+        return sizes + [(training, rest)] * (rest > 0 and not (training and self._drop_last))
 
     @property
     def steps(self) -> int:

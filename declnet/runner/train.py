@@ -21,6 +21,7 @@ from declnet.runner.directory import RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 from declnet.runner.experiment import Experiment
 from declnet.runner.keeper import Keeper
+from declnet.runner.measure import for_json, measure
 from declnet.runner.model import Model, Optimization
 from declnet.runner.rows import Rows
 from declnet.runner.signals import Signals
@@ -128,14 +129,7 @@ class _Run:
 
     def _evaluate(self, name: str) -> dict[str, float]:
         """Loss and metrics over a whole split."""
-        rows = self.rows.splits[name]
-        meters = {metric.type: metric.meter() for metric in self.loop.metrics}
-        total = 0.0
-        for plan, count in self.rows.batches(rows, self.model.plans, training=False):
-            total += plan.run() * count
-            for meter in meters.values():
-                meter.update(plan.output, plan.inputs[next(iter(self.experiment.targets))])
-        return {"loss": total / len(rows)} | {metric: meter.result() for metric, meter in meters.items()}
+        return measure(self.experiment, self.rows, self.rows.splits[name], self.model.plans)
 
     def _save(self, epoch: int, step: int, order: Mapping[str, object]) -> None:
         """Write a checkpoint: `epoch` epochs are done, and `step` steps of the next, in the order drawn from
@@ -167,9 +161,7 @@ class _Run:
         }
         for name in ("val", "test"):
             if name in self.rows.splits:
-                # Rows that training never saw can still be too much for it; JSON has no word for infinity.
-                found = self._evaluate(name).items()
-                summary[name] = {key: value if math.isfinite(value) else None for key, value in found}
+                summary[name] = for_json(self._evaluate(name))
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
         self.directory.write_summary(summary)
