@@ -163,7 +163,7 @@ def evaluate(
     ] = None,
     split: Annotated[
         Optional[Part],  # noqa: UP045 - Typer reads the annotation
-        typer.Option(help="Which of the run's rows, split as in training; test if left out."),
+        typer.Option(help="The run's test, val, train or all rows, split as in training; test if left out."),
     ] = None,
     checkpoint: Checkpoint = Which.best,
     json: Json = False,

@@ -91,11 +91,15 @@ class _Member:
             raise ValueError("an array in Fortran order; save np.ascontiguousarray(array)")
         return cls(file, dtype, shape)
 
+    @property
+    def row(self) -> int:
+        """Bytes of a row."""
+        return self.dtype.itemsize * math.prod(self.shape[1:])
+
     def rows(self, count: int) -> Array:
         """The next rows. ValueError where the file ends before."""
-        numbers = count * math.prod(self.shape[1:])
-        data = self.file.read(numbers * self.dtype.itemsize)
-        return np.frombuffer(data, self.dtype, numbers).reshape(count, *self.shape[1:])
+        data = self.file.read(count * self.row)
+        return np.frombuffer(data, self.dtype, count * math.prod(self.shape[1:])).reshape(count, *self.shape[1:])
 
     def end(self) -> None:
         """Read to the end, where the archive checks its sum. ValueError where more follows than the header says."""
@@ -112,46 +116,42 @@ HEADERS: Mapping[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], b
 def _arrays(path: Path, experiment: Experiment, multiple: int) -> Iterator[Rows]:
     fields, dtype = experiment.inputs, experiment.config.dtype
     with ExitStack() as stack:
-        with _whole(path):
+        members: dict[str, _Member] = {}
+        with _archive(path):
             archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(path.open("rb"))))
-            names = [member.removesuffix(".npy") for member in archive.namelist()]
-        try:
-            require_names(names, fields)
-            members: dict[str, _Member] = {}
-            for name, item in fields.items():
-                with _whole(path, name):
-                    members[name] = _Member.of(stack.enter_context(archive.open(f"{name}.npy")))
-                require_shape(name, members[name].dtype, members[name].shape, item.spec)
-            counts = {name: member.shape[0] for name, member in members.items()}
-            require_counts(counts)
-        except DataError as error:
-            raise DataError(
-                *(replace(item, message=f"{path}: {item.message}") for item in error.diagnostics)
-            ) from None
-        count, widest = next(iter(counts.values())), max(item.spec.nbytes("float64") for item in fields.values())
+            require_names([member.removesuffix(".npy") for member in archive.namelist()], fields)
+        for name, item in fields.items():
+            with _archive(path, name):
+                members[name] = member = _Member.of(stack.enter_context(archive.open(f"{name}.npy")))
+                require_shape(name, member.dtype, member.shape, item.spec)
+        with _archive(path):
+            require_counts({name: member.shape[0] for name, member in members.items()})
+        count = next(iter(members.values())).shape[0]
+        widest = max(member.row for member in members.values())
         step = max(1, CHUNK // max(1, widest) // multiple) * multiple
         for start in range(0, count, step):
             chunk: Rows = {}
             for name, member in members.items():
-                with _whole(path, name):
+                with _archive(path, name):
                     array = member.rows(min(step, count - start))
-                chunk[name] = cast(name, array, fields[name].spec.kind, dtype, start)
+                    chunk[name] = cast(name, array, fields[name].spec.kind, dtype, start)
             yield chunk
         for name, member in members.items():
-            with _whole(path, name):
+            with _archive(path, name):
                 member.end()
 
 
 @contextmanager
-def _whole(path: Path, name: str = "") -> Iterator[None]:
-    """Turn what reading an archive can raise into a DataError."""
-    where = f"{path}: {name}" if name else str(path)
+def _archive(path: Path, name: str = "") -> Iterator[None]:
+    """Say of which file a refusal is, and turn what reading an archive can raise into one."""
     try:
         yield
+    except DataError as error:
+        raise DataError(*(replace(item, message=f"{path}: {item.message}") for item in error.diagnostics)) from None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except DAMAGE as error:
-        what = str(error) or type(error).__name__
-        raise DataError(f"{where}: not arrays as np.savez writes them, or damaged: {what}") from error
+        what = f"{f'{name}: ' if name else ''}{error or type(error).__name__}"
+        raise DataError(f"{path}: not arrays as np.savez writes them, or damaged: {what}") from error

@@ -33,9 +33,10 @@ def writing(
     return _table(file, items) if form == "csv" else _objects(file)
 
 
-def _shortest(array: Array) -> Array:
-    """Numbers that Python writes with the fewest digits from which the same bits are read again."""
-    return array.astype("U").astype(np.float64) if array.dtype == np.float32 else array
+def _digits(array: Array) -> list[str]:
+    """The numbers as text, with the fewest digits from which the same bits are read again."""
+    digits: list[str] = array.astype("U").tolist() if array.dtype == np.float32 else list(map(repr, array.tolist()))
+    return digits
 
 
 @contextmanager
@@ -47,9 +48,9 @@ def _table(file: BinaryIO, items: Sequence[Told]) -> Iterator[Write]:
         header += [item.name] if size == 1 else [f"{item.name}_{number}" for number in range(size)]
 
     def write(batch: Mapping[str, Array]) -> None:
-        cells = [_shortest(array.reshape(len(array), -1)).tolist() for array in batch.values()]
-        for row in zip(*cells, strict=True):
-            file.write(",".join(repr(number) for part in row for number in part).encode() + b"\n")
+        columns = (column for array in batch.values() for column in array.reshape(len(array), -1).T)
+        lines = map(",".join, zip(*map(_digits, columns), strict=True))
+        file.write("".join(f"{line}\n" for line in lines).encode())
 
     file.write(",".join(header).encode() + b"\n")
     yield write
@@ -60,13 +61,16 @@ def _objects(file: BinaryIO) -> Iterator[Write]:
     """An object a row; arrays are lists, as deep as they have dimensions, and what is not finite is null."""
 
     def plain(array: Array) -> list[object]:
-        shown, finite = _shortest(array), np.isfinite(array)
+        # As float64, which JSON's numbers are read as: those that float32's shortest digits stand for.
+        shown = array.astype("U").astype(np.float64) if array.dtype == np.float32 else array
+        finite = np.isfinite(array)
         found: list[object] = (shown if finite.all() else np.where(finite, shown, np.array(None))).tolist()
         return found
 
     def write(batch: Mapping[str, Array]) -> None:
-        for row in zip(*map(plain, batch.values()), strict=True):
-            file.write(json.dumps(dict(zip(batch, row, strict=True)), allow_nan=False).encode() + b"\n")
+        rows = zip(*map(plain, batch.values()), strict=True)
+        lines = (json.dumps(dict(zip(batch, row, strict=True)), allow_nan=False) for row in rows)
+        file.write("".join(f"{line}\n" for line in lines).encode())
 
     yield write
 

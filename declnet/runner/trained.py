@@ -28,10 +28,8 @@ class Trained:
         """
         self.path, self.which = path, which
         if not (path / "config.yaml").is_file():
-            name = "a run's directory" if path.is_dir() else "a directory"
-            named = path.parent.name == "checkpoints" or path.name in ("config.yaml", "summary.json")
-            hint = "; name the run's directory, not a file in it" if named else ", as `declnet train` writes one"
-            raise ConfigError(f"{path}: not {name} with a config.yaml{hint}")
+            hint = "name the run's directory, not a file in it" if path.is_file() else "`declnet train` writes one"
+            raise ConfigError(f"{path}: not a run's directory, which has a config.yaml: {hint}")
         self.file = path / "checkpoints" / f"{which}.npz"
         other = path / "checkpoints" / f"{'last' if which == 'best' else 'best'}.npz"
         if not self.file.exists():

@@ -22,6 +22,8 @@ HELP = {
     "validate -h": "  Check configs without running them; print shapes, parameters, FLOPs and\n  memory.\n",
     "inspect --help": "  Show the network a config describes: its nodes as they nest, with shapes,\n  parameters,",
     "list-components --help": "  List what a config can name, or explain one of them.\n",
+    "evaluate --help": "  Print the loss and the metrics of a run, on its test rows or on others.\n",
+    "predict --help": "  Predict for each row of a file, however long, and write the predictions.\n",
     "schema --help": "  Print the JSON Schema of configs, by which editors complete and check.\n",
 }
 WRONG = {
@@ -32,6 +34,9 @@ WRONG = {
     "validate": "Missing argument 'CONFIG...'",
     "inspect": "Missing argument 'CONFIG'",
     "inspect c.yaml --format pdf": "'pdf' is not one of 'text', 'json', 'mermaid', 'dot'",
+    "evaluate": "Missing argument 'RUN'",
+    "predict r --input x.csv": "Missing option '--output'",
+    "predict r --input x.csv --output y --format pdf": "'pdf' is not one of 'csv', 'jsonl', 'npz'",
     "list-components Linear ReLU": "Got unexpected extra argument",
 }
 
@@ -54,7 +59,11 @@ def test_help_says_what_it_is_for(results: dict[str, Result], text: str) -> None
 def test_help_names_every_option(results: dict[str, Result]) -> None:
     for word in ("CONFIG", "KEY=VALUE", "--run-dir", "--json", "--quiet", "-q", "optimizer.lr=0.01"):
         assert word in results["train --help"].stdout
-    for word in ("train", "validate", "inspect", "list-components", "schema", "--version"):
+    for word in ("--data", "--split", "--checkpoint", "--json", "test, val, train or all", "best, the epoch"):
+        assert word in results["evaluate --help"].stdout
+    for word in ("--input", "--output", "--format", "--probabilities", "--checkpoint", "prediction", "NLLLoss"):
+        assert word in results["predict --help"].stdout
+    for word in ("train", "validate", "inspect", "evaluate", "predict", "list-components", "schema", "--version"):
         assert word in results["--help"].stdout
 
 

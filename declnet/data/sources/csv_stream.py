@@ -9,7 +9,7 @@ from typing import TextIO
 
 from declnet.core.spec import Array
 from declnet.data.sources.csv import BLOCK, Table, opened
-from declnet.errors import Mark
+from declnet.errors import DataError, Diagnostic, Mark
 
 __all__ = ["Chunk", "opened", "stream"]
 
@@ -28,6 +28,14 @@ def stream(file: TextIO, name: str, delimiter: str, columns: Sequence[str], mult
     `name` is what messages call the file. DataError, once the rows before it are given, where a chunk is wrong.
     """
     table = Table(file, Path(name), delimiter)
+    missing: list[Diagnostic] = []
+    for column in columns:
+        try:
+            table.position(column)
+        except DataError as error:
+            missing += error.diagnostics
+    if missing:
+        raise DataError(*missing)
     wanted = table.positions(columns)
     for numbers in table.blocks(wanted, max(1, BLOCK // len(table.names) // multiple) * multiple):
         table.check()
