@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from declnet.core.component import Component
 from declnet.core.spec import Array, Kind
-from declnet.errors import Mark
+from declnet.errors import Mark, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +46,11 @@ class Source(Component, ABC):
     @abstractmethod
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """The rows of these columns, one array a column, rows first. DataError names the bad cell."""
+
+
+def innermost(source: Source) -> tuple[Path, Source]:
+    """Where rows come from in the end: the source within sources, and its key path below the outer one."""
+    path: Path = ()
+    while isinstance(inner := getattr(source, "source", None), Source):
+        path, source = (*path, "source"), inner
+    return path, source

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 
 from declnet.core.random import generator
-from declnet.core.source import Source
+from declnet.core.source import Source, innermost
 from declnet.core.threads import threads_for
-from declnet.errors import ConfigError
+from declnet.errors import ConfigError, dotted
 from declnet.runner.measure import measure
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
@@ -53,7 +53,7 @@ def evaluate(
     part = part or ("test" if data is None else "all")
     chosen = rows.all if part == "all" else rows.splits.get(part)
     if chosen is None:
-        raise ConfigError(f"the run has no {part} rows: data.split.{part} is 0; there is {_parts(rows)}")
+        raise ConfigError(f"the run has no {part} rows: data.split gives none; there is {_parts(rows)}")
     noise = generator(experiment.config.seed, "noise")
     # With the sizes of all splits, so that as many threads share a product as in training.
     model = Model(experiment, [*rows.sizes_of(chosen, training=False), *rows.sizes()], noise)
@@ -68,10 +68,8 @@ def _parts(rows: Rows) -> str:
 
 def _reading(file: Path, source: Source) -> str:
     """The setting by which the source, or the one that it takes its rows from, reads this file."""
-    path, at = "data.source", source
-    while isinstance(inner := getattr(at, "source", None), Source):
-        path, at = f"{path}.source", inner
-    if "path" not in type(at).model_fields:
-        raise ConfigError(f"{at.type} reads no file, so no other one can take its place")
+    path, inner = innermost(source)
+    if "path" not in type(inner).model_fields:
+        raise ConfigError(f"{inner.type} reads no file, so no other one can take its place")
     # JSON's strings are YAML's, whatever the file is called.
-    return f"{path}.path={json.dumps(str(file), ensure_ascii=False)}"
+    return f"{dotted(('data', 'source', *path, 'path'))}={json.dumps(str(file), ensure_ascii=False)}"

@@ -13,6 +13,7 @@ from typing import IO, Any, BinaryIO, TextIO
 
 import numpy as np
 
+from declnet.core.source import innermost
 from declnet.core.spec import Array
 from declnet.data import table
 from declnet.data.sources.csv_stream import opened, stream
@@ -59,7 +60,8 @@ def rows(source: Path | BinaryIO, experiment: Experiment, multiple: int) -> Iter
 
 def _table(file: TextIO, name: str, experiment: Experiment, multiple: int) -> Iterator[Rows]:
     fields, dtype = experiment.inputs, experiment.config.dtype
-    delimiter = getattr(experiment.config.data.source, "delimiter", ",")
+    _, source = innermost(experiment.config.data.source)
+    delimiter = getattr(source, "delimiter", ",")  # the table that was trained on was written the same way
     for chunk in stream(file, name, delimiter, table.columns_of(fields), multiple):
         try:
             stacked = table.stack(chunk.columns, fields, dtype)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from declnet.errors import ConfigError
-from declnet.runner.files import replacing
+from declnet.runner.files import machine, replacing
 from declnet.runner.incoming import rows
 from declnet.runner.outgoing import Form, writing
 from declnet.runner.predict import Predictor
@@ -68,7 +68,8 @@ def _opened(target: Path | BinaryIO) -> Iterator[BinaryIO]:
     if not isinstance(target, Path):
         yield target
         return
-    if target.exists() and not target.is_file():  # a rename would put a file in a device's place
-        raise ConfigError(f"{target}: not a regular file; - writes to stdout")
+    with machine(f"write {target}"):
+        if target.exists() and not target.is_file():  # a rename would put a file in a device's place
+            raise ConfigError(f"{target}: not a regular file; - writes to stdout")
     with replacing(target) as file:
         yield file

@@ -27,19 +27,23 @@ class Trained:
         checkpoint or a damaged one.
         """
         self.path, self.which = path, which
-        if not (path / "config.yaml").is_file():
-            hint = "name the run's directory, not a file in it" if path.is_file() else "`declnet train` writes one"
-            raise ConfigError(f"{path}: not a run's directory, which has a config.yaml: {hint}")
         self.file = path / "checkpoints" / f"{which}.npz"
-        other = path / "checkpoints" / f"{'last' if which == 'best' else 'best'}.npz"
-        if not self.file.exists():
-            left = (
-                f"there is {other.name}: ask for the checkpoint {other.stem!r}" if other.exists() else "train again"
-            )
-            raise CheckpointError(f"{self.file}: the run has no such checkpoint; {left}")
+        with machine(f"read {path}"):
+            self._require_files()
         arrays, meta = checkpoint.load(self.file)
         self.epoch = meta.get("epoch")
         self.state: dict[str, Array] = checkpoint.part(arrays, "model/")
+
+    def _require_files(self) -> None:
+        if not (self.path / "config.yaml").is_file():
+            here = self.path.is_file()
+            hint = "name the run's directory, not a file in it" if here else "`declnet train` writes one"
+            raise ConfigError(f"{self.path}: not a run's directory, which has a config.yaml: {hint}")
+        if not self.file.exists():
+            other = "last" if self.which == "best" else "best"
+            left = self.file.with_name(f"{other}.npz")
+            hint = f"there is {left.name}: ask for the checkpoint {other!r}" if left.exists() else "train again"
+            raise CheckpointError(f"{self.file}: the run has no such checkpoint; {hint}")
 
     def experiment(self, overrides: Sequence[str] = (), *, predicting: bool = False) -> Experiment:
         """The config, checked. To predict, the file that was trained on need not be there any more."""

@@ -128,7 +128,7 @@ def test_rows_there_are_not(fit: Callable[..., Fitted], table: Path) -> None:
     trained = Trained(fit(TABLE, "data.split={train: 0.8, val: 0.2, test: 0}").path)
     with pytest.raises(ConfigError) as caught:
         evaluate(trained)
-    assert str(caught.value) == "error: the run has no test rows: data.split.test is 0; there is train, val, all"
+    assert str(caught.value) == "error: the run has no test rows: data.split gives none; there is train, val, all"
     with pytest.raises(ConfigError) as caught:
         evaluate(trained, data=table, part="val")
     assert str(caught.value) == (

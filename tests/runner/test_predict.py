@@ -144,7 +144,7 @@ def test_the_table_need_not_be_there(fit: Callable[..., Fitted], table: Path) ->
 
 PAIRS = """\
 data:
-  source: {type: Pairs, source: {type: CSV, path: t.csv}, label: c}
+  source: {type: Pairs, source: {type: CSV, path: t.csv, delimiter: ";"}, label: c}
   inputs: {one: [first_a, first_b], other: second_a}
   targets: {same: same}
 model:
@@ -157,9 +157,11 @@ loop: {epochs: 1}
 
 
 def test_nor_a_table_behind_another_source(fit: Callable[..., Fitted], table: Path) -> None:
+    """And what it was written like is remembered."""
+    table.write_text(table.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8")
     trained = Trained(fit(PAIRS).path)
     table.unlink()
-    Path("new.csv").write_text("second_a,first_b,first_a\n1,2,3\n", encoding="utf-8")
+    Path("new.csv").write_text("second_a;first_b;first_a\n1;2;3\n", encoding="utf-8")
     assert predict(trained, Path("new.csv"), Path("p.csv")) == 1
     assert Path("p.csv").read_text(encoding="utf-8").startswith("prediction,score\n")
 
