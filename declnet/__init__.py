@@ -1,3 +1,58 @@
-"""Train neural networks from one YAML file: PyTorch's mental map, declared, on NumPy alone."""
+"""Train neural networks from one YAML file: PyTorch's mental map, declared, on NumPy alone.
+
+The Python API is `declnet.train` and `declnet.load`, with what they give and raise: see `declnet.api`.
+"""
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from declnet.api import (
+        BusyError,
+        CheckpointError,
+        ConfigError,
+        DataError,
+        DeclnetError,
+        Diagnostic,
+        EpochEnded,
+        Event,
+        Finished,
+        Interrupted,
+        MachineError,
+        NonFiniteError,
+        Run,
+        Started,
+        Stepped,
+        load,
+        train,
+    )
+
+__all__ = [
+    "BusyError",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "DeclnetError",
+    "Diagnostic",
+    "EpochEnded",
+    "Event",
+    "Finished",
+    "Interrupted",
+    "MachineError",
+    "NonFiniteError",
+    "Run",
+    "Started",
+    "Stepped",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import the API when something of it is asked for: the command line starts without NumPy."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from declnet import api
+
+    return getattr(api, name)

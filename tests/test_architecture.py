@@ -27,8 +27,8 @@ FAMILIES = {
     *("wrappers", "layers", "activations", "normalization", "dropout", "losses", "optimizers", "schedulers"),
     *("metrics", "pooling", "operations", "initializers"),
 }
-ABOVE_ALL = {"__main__", "testing", ""}
-"""The entry point, what authors of components test with, and declnet itself, which holds the version."""
+ABOVE_ALL = {"__main__", "api", "testing", ""}
+"""The entry point, the API, what authors of components test with, and declnet itself, which hands on the API."""
 
 
 def name_of(file: Path) -> str:

@@ -143,6 +143,96 @@ def inspect(
     run(config, overrides or [], strict=strict, form="json" if json else format.value)
 
 
+class Part(StrEnum):
+    """Which rows are evaluated."""
+
+    test = "test"
+    val = "val"
+    train = "train"
+    all = "all"
+
+
+class Which(StrEnum):
+    """The parameters of which epoch."""
+
+    best = "best"
+    last = "last"
+
+
+class Form(StrEnum):
+    """How predictions are written."""
+
+    csv = "csv"
+    jsonl = "jsonl"
+    npz = "npz"
+
+
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.", show_default=False)]
+Checkpoint = Annotated[
+    Which, typer.Option(help="best, the epoch with the lowest validation loss; last, where training stopped.")
+]
+
+
+@app.command()
+def evaluate(
+    run: RunPath,
+    overrides: Settings = None,
+    *,
+    data: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(help="Evaluate all rows of this file, in place of the one that was trained on."),
+    ] = None,
+    split: Annotated[
+        Optional[Part],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(help="The run's test, val, train or all rows, split as in training; test if left out."),
+    ] = None,
+    checkpoint: Checkpoint = Which.best,
+    json: Json = False,
+) -> None:
+    """Print the loss and the metrics of a run, on its test rows or on others."""
+    from declnet.app.evaluate import evaluate as show
+
+    show(run, overrides or [], data, None if split is None else split.value, checkpoint.value, as_json=json)
+
+
+@app.command()
+def predict(
+    run: RunPath,
+    *,
+    input: Annotated[
+        Path,
+        typer.Option(
+            help="A CSV file with the columns that the model reads, in any order and among others; or an .npz file "
+            "with an array for each data field; - for CSV from stdin.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option(help="The file to write, .csv, .jsonl or .npz; - for stdout.", show_default=False)
+    ],
+    format: Annotated[
+        Optional[Form],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(help="How to write; left out: by the output's ending, csv to stdout.", show_default=False),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write probabilities in place of the outputs they belong to.")
+    ] = False,
+    checkpoint: Checkpoint = Which.best,
+) -> None:
+    """Predict for each row of a file, however long, and write the predictions.
+
+    A row has the model's outputs: under the name of the node that makes them, `output` if it has none, numbered
+    from 0 in a CSV file where there are several numbers. Before them stands `prediction`, the class, where the
+    loss is CrossEntropyLoss or NLLLoss (the largest output) or BCEWithLogitsLoss or BCELoss (1 above a
+    probability of 0.5, else 0).
+    """
+    from declnet.app.predict import predict as run_it
+
+    run_it(
+        run, input, output, None if format is None else format.value, checkpoint.value, probabilities=probabilities
+    )
+
+
 @app.command()
 def runs(
     directory: Annotated[Path, typer.Argument(metavar="DIRECTORY", help="Where the runs are.")] = Path("runs"),

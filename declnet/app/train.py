@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from declnet.app import warn
+from declnet.app.matrix import show_matrix
 from declnet.app.output import count, figure, print_json, table, write
 from declnet.app.progress import Progress, silent
+from declnet.core.metric import matrices
 from declnet.runner import resumption
 from declnet.runner.events import Event, Finished
 from declnet.runner.experiment import Experiment, load
 from declnet.runner.train import resume
 from declnet.runner.train import train as run
-
-LARGEST = 20
-"""Rows of a matrix that is printed at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +54,12 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json(summary)
     else:
-        measures = experiment.config.loop.metrics
-        _show(summary, {measure.label: axes for measure in measures if (axes := measure.metric.axes)})
+        _show(summary, matrices(experiment.config.loop.metrics))
 
 
 def _end(summary: dict[str, object]) -> str:
     """What ended the run, where it was not the number of epochs."""
     return "" if summary["ended_by"] == "epochs" else f", ended by {summary['ended_by']}"
-
-
-def _show_matrix(title: str, axes: tuple[str, str], counts: list[list[int]]) -> None:
-    """A matrix of counts as a table, unless it is too large to be read as one."""
-    if len(counts) > LARGEST:
-        write(f"{title}: {count(len(counts))} rows and columns, in summary.json")
-        return
-    rows, columns = axes
-    lines = [(str(index), *map(count, line)) for index, line in enumerate(counts)]
-    table(
-        f"{title}: a row for each {rows}, a column for each it was {columns}",
-        (rows, *map(str, range(len(counts)))),
-        lines,
-    )
 
 
 def _show(summary: dict[str, object], matrices: dict[str, tuple[str, str]]) -> None:
@@ -91,6 +75,6 @@ def _show(summary: dict[str, object], matrices: dict[str, tuple[str, str]]) -> N
         )
     for name, axes in matrices.items():
         for split, found in splits.items():
-            _show_matrix(f"{split} {name}", axes, found[name])
+            show_matrix(f"{split} {name}", axes, found[name], "in summary.json")
     parameters, seconds = summary["parameters"], summary["seconds"]
     write(f"{count(int(str(parameters)))} parameters, {seconds} s, written to {summary['run_dir']}")

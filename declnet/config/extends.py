@@ -6,9 +6,10 @@ says, and so does a component of another `type`: its arguments are not those of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path as FilePath
 
-from declnet.config import yaml
+from declnet.config import mapping, yaml
 from declnet.config.document import COMPONENTS, Document, Marks, Value, kind
 from declnet.errors import ConfigError, Diagnostic, Path
 
@@ -17,13 +18,21 @@ FILES = 10
 """Files in a row at most."""
 
 
-def load(path: FilePath | str) -> Document:
-    """Read a config and what it extends, merged. ConfigError with what is wrong in the first file that is."""
-    return _load(path, ())
+def load(config: FilePath | str | Mapping[str, object]) -> Document:
+    """Read a config, a file or what one would hold, and what it extends, merged. ConfigError with what is wrong in
+    the first file that is.
+    """
+    if isinstance(config, Mapping):
+        return _merged(mapping.document(config), FilePath(mapping.NAME), ())
+    return _load(config, ())
 
 
 def _load(path: FilePath | str, before: tuple[FilePath, ...]) -> Document:
-    document = yaml.load(path)
+    return _merged(yaml.load(path), FilePath(path), before)
+
+
+def _merged(document: Document, path: FilePath, before: tuple[FilePath, ...]) -> Document:
+    """The document of a file, over what it extends."""
     if KEY not in document.data:
         return document
     named, mark = document.data[KEY], document.values[KEY,]
@@ -35,7 +44,7 @@ def _load(path: FilePath | str, before: tuple[FilePath, ...]) -> Document:
         raise refusal(f"expected the path of another config, got {kind(named)}")
     if "${" in named:
         raise refusal("what a file extends is read before references are replaced; write the path itself")
-    files = (*before, FilePath(path))
+    files = (*before, path)
     base = files[-1].parent / named
     if any(_same(base, file) for file in files):
         raise refusal(f"a file cannot extend itself: {' -> '.join(map(str, (*files, base)))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
@@ -81,3 +82,8 @@ class Measure:
         said |= {name: refs[name] for name in INPUTS if name in refs}
         arguments = ", ".join(f"{name}={value}" for name, value in said.items())
         return f"{self.metric.type}({arguments})" if arguments else self.metric.type
+
+
+def matrices(measures: Iterable[Measure]) -> dict[str, tuple[str, str]]:
+    """The axes of those figures that are a matrix, by label."""
+    return {measure.label: axes for measure in measures if (axes := measure.metric.axes)}

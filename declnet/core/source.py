@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from declnet.core.component import Component
 from declnet.core.spec import Array, Kind
-from declnet.errors import Mark
+from declnet.errors import Mark, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,12 @@ class Source(Component, ABC):
     def columns(self) -> dict[str, Column]:
         """The columns by name, from the header alone; no row is read. DataError where there is none."""
 
+    def describe(self, columns: Sequence[str]) -> dict[str, Column]:
+        """What these columns hold, without the file where that is known without it: a network that is trained
+        needs no more. DataError as `columns`.
+        """
+        return self.columns()
+
     def locate(self, row: int, column: str) -> Mark | None:
         """Where a row, counted from 0, holds a column's value, for messages; None where it has no place."""
         return None
@@ -50,3 +56,11 @@ class Source(Component, ABC):
 
         An array may be read-only, and a view of a file or of other memory: nothing is written to it.
         """
+
+
+def innermost(source: Source) -> tuple[Path, Source]:
+    """Where rows come from in the end: the source within sources, and its key path below the outer one."""
+    path: Path = ()
+    while isinstance(inner := getattr(source, "source", None), Source):
+        path, source = (*path, "source"), inner
+    return path, source

@@ -35,7 +35,7 @@ def field(
 
     A pattern stands for none of the columns that are spared.
     """
-    alone = isinstance(columns, str) and (columns in known or not _is_pattern(columns))
+    alone = isinstance(columns, str) and (columns in known or not is_pattern(columns))
     names = _expanded(known, listed(columns), spared)
     for name in names:
         if name not in known:
@@ -63,7 +63,8 @@ def listed(columns: str | Sequence[str]) -> tuple[str, ...]:
     return (columns,) if isinstance(columns, str) else tuple(columns)
 
 
-def _is_pattern(name: str) -> bool:
+def is_pattern(name: str) -> bool:
+    """Whether a column's name may stand for several others."""
     return "*" in name or "?" in name
 
 
@@ -72,7 +73,7 @@ def _expanded(known: Mapping[str, Column], columns: Sequence[str], spared: Colle
     free = [column for column in known if column not in spared and column not in columns]
     names: list[str] = []
     for name in columns:
-        if name in known or not _is_pattern(name):
+        if name in known or not is_pattern(name):
             names.append(name)
             continue
         pattern = name.replace("[", "[[]")  # only * and ? stand for others
@@ -85,12 +86,22 @@ def _expanded(known: Mapping[str, Column], columns: Sequence[str], spared: Colle
 
 
 def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:
-    """The rows of all fields, one array each, rows first, all numbers checked.
+    """The rows of all fields, as `stack` puts them together."""
+    return stack(source.read(columns_of(fields)), fields, dtype)
+
+
+def columns_of(fields: Mapping[str, Field]) -> list[str]:
+    """The columns that fields are made of, each once."""
+    return sorted({name for item in fields.values() for name in item.columns})
+
+
+def stack(columns: dict[str, Array], fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:
+    """Put columns together to fields, one array each, rows first, all numbers checked; RowError where one does not
+    fit. A column is taken out of `columns` with its last use.
 
     Most have the dtype that their field has. What would take more memory converted than it does now (bytes, a file
     mapped into memory, windows that overlap) is left as it is, for batches to convert the rows that they gather.
     """
-    columns = source.read(sorted({name for item in fields.values() for name in item.columns}))
     uses = Counter(name for item in fields.values() for name in item.columns)
     arrays: dict[str, Array] = {}
 

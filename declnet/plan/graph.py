@@ -81,9 +81,9 @@ class Graph:
 
     @property
     def kept(self) -> list[int]:
-        """The values that are read after a step of evaluation: the output, and what metrics compare."""
-        output = [] if self.output is None else [self.output]
-        return list(dict.fromkeys([*output, *(value for pair in self.measures for value in pair)]))
+        """The values that are read after a step of evaluation: the outputs, and what metrics compare."""
+        outputs = [value for value in self.outputs if value is not None]
+        return list(dict.fromkeys([*outputs, *(value for pair in self.measures for value in pair)]))
 
     def value(self, spec: Spec, origin: str) -> int:
         """Add a value."""
@@ -126,6 +126,11 @@ class Graph:
     def flops(self, call: Call) -> int:
         """Floating-point operations of one forward pass of a call."""
         return call.component.flops(*self.inputs_of(call))
+
+    @property
+    def largest(self) -> int:
+        """Those of the call that needs the most."""
+        return max(map(self.flops, self.calls))
 
     def parameters_of(self, call: Call) -> dict[str, Parameter]:
         """The parameters of a call's component, by local name."""

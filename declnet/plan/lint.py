@@ -45,8 +45,7 @@ def _warning(message: str, path: tuple[str | int, ...]) -> Problem:
 def _unread(graph: Graph) -> Iterator[Problem]:
     """Components whose output goes nowhere; of a chain the last, once."""
     read = {value for call in graph.calls for value in call.inputs}
-    read |= {value for value, _ in graph.terms} | {value for value in graph.outputs if value is not None}
-    read.update(graph.kept)
+    read |= {value for value, _ in graph.terms}.union(graph.kept)
     paths = {call.path for call in graph.calls if call.output in read}
     for path in dict.fromkeys(call.path for call in graph.calls if call.output not in read):
         if path not in paths:

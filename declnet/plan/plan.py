@@ -25,16 +25,21 @@ class Arena:
 @dataclass(slots=True)
 class Plan:
     """The steps of one batch size in one mode. `inputs` are the buffers that data are put into; `loss` can be
-    read after a run, and in evaluation `output` (training lends its memory to others, and gives an empty one) and
-    `measured`: the output and the target that each metric compares.
+    read after a run, and in evaluation `outputs`, what the model ends in, and `measured`, the output and the target
+    that each metric compares (training lends their memory to others, and gives none).
     """
 
     inputs: dict[str, Array]
-    output: Array
+    outputs: tuple[Array, ...]
     loss: Array
     measured: list[tuple[Array, Array]] = field(default_factory=list)
     forward: list[Action] = field(default_factory=list)
     backward: list[Action] = field(default_factory=list)
+
+    @property
+    def output(self) -> Array:
+        """What the model ends in, where it is one value that can be read; else empty."""
+        return self.outputs[0] if len(self.outputs) == 1 else np.empty(0, self.loss.dtype)
 
     def run(self) -> float:
         """Forward, then, in a training plan, backward; the gradients are left in the store."""
@@ -71,11 +76,11 @@ class _Binder:
         """Bind forward in order and backward in reverse."""
         graph, layout = self.graph, self.layout
         inputs = {n: self.array(("value", v)) for n, v in graph.inputs.items() if ("value", v) in layout.specs}
-        key: Key = ("value", -1 if graph.output is None else graph.output)
-        output = self.array(key) if key in layout.specs and not layout.training else np.empty(0, self.store.dtype)
-        measures = [] if layout.training else graph.measures
+        ends = () if layout.training else graph.outputs
+        outputs = tuple(self.array(("value", value)) for value in ends if value is not None)
+        measures = () if layout.training else graph.measures
         measured = [(self.array(("value", output)), self.array(("value", target))) for output, target in measures]
-        plan = Plan(inputs, output, np.zeros((), self.store.dtype), measured)
+        plan = Plan(inputs, outputs, np.zeros((), self.store.dtype), measured)
         backward: list[list[Action]] = []
         for index in reversed(range(len(layout.calls))):  # the order in which gradients are first written
             forward, behind = self._call(index, layout.calls[index])

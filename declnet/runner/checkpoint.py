@@ -38,7 +38,7 @@ DAMAGE = (
 )
 """What reading an archive can raise where its bytes are not what was written."""
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date every member carries, so that the same run writes the same bytes."""
 
 
@@ -47,7 +47,7 @@ def save(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, object]) ->
     text = np.array(json.dumps({"format": FORMAT, **meta}))
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in {**arrays, "meta": text}.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy", _EPOCH), "w", force_zip64=True) as member:
+            with archive.open(zipfile.ZipInfo(f"{name}.npy", EPOCH), "w", force_zip64=True) as member:
                 _write(member, np.asarray(array, order="C"))
 
 

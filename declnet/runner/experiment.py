@@ -20,14 +20,15 @@ from declnet.core.scheduler import Scheduled
 from declnet.core.source import Source
 from declnet.core.spec import Kind, Spec
 from declnet.core.suggest import did_you_mean, like_pattern, some
-from declnet.core.wrapper import Block, Node, Term, Wrapper
+from declnet.core.wrapper import Node, Term
 from declnet.data import table
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
-from declnet.plan.graph import Call, Graph, Problem
+from declnet.plan.graph import Graph
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
 from declnet.runner import scheduling
 from declnet.runner.monitor import Mode, monitor
+from declnet.runner.traced import completed, rows_mixed, why_not
 
 MOST = 20
 """Mistakes shown at most."""
@@ -55,6 +56,10 @@ class Experiment:
         size = self.config.loop.batch_size
         return size if isinstance(size, int) else BATCH
 
+    def forward(self, batch: int) -> Graph:
+        """The graph of the model alone, which reads no targets."""
+        return trace(self.config.model, (), batched(self.inputs, batch), {})
+
     def graph(self, batch: int) -> Graph:
         """The graph for batches of this many rows."""
         inputs, targets = (batched(fields, batch) for fields in (self.inputs, self.targets))
@@ -66,11 +71,20 @@ def terms(loss: Any) -> list[Term]:
     return [term for term in (loss if isinstance(loss, tuple) else (loss,)) if isinstance(term, Term)]
 
 
-def load(path: FilePath | str, overrides: Sequence[str] = (), *, strict: bool = False) -> Experiment:
-    """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too."""
-    document = references.resolve(command_line.apply(extends.load(path), overrides))
+def load(
+    config: FilePath | str | Mapping[str, object],
+    overrides: Sequence[str] = (),
+    *,
+    strict: bool = False,
+    trained: bool = False,
+) -> Experiment:
+    """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too.
+
+    With `trained`, the source's file is not looked for where its columns are known without it.
+    """
+    document = references.resolve(command_line.apply(extends.load(config), overrides))
     reading = read_config(document)
-    checker = _Checker(reading)
+    checker = _Checker(reading, trained=trained)
     experiment = checker.check()
     if experiment is None:
         # What stands in one place and is used in several is one mistake.
@@ -110,7 +124,8 @@ def placed(error: ConfigError | DataError, document: Document) -> list[Diagnosti
 class _Checker:
     """Checks what reading left: columns, shapes, losses, metrics."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, *, trained: bool) -> None:
+        self.trained = trained
         self.document: Document = reading.document
         self.sections = reading.sections
         self.config = reading.config
@@ -144,8 +159,12 @@ class _Checker:
         self, source: Source, inputs: Mapping[str, DataField], targets: Mapping[str, DataField]
     ) -> tuple[Fields, Fields]:
         """Describe the data fields from the source's header, as far as they are right."""
+        items = [item for item in (*inputs.values(), *targets.values()) if isinstance(item, DataField)]
+        names = [name for item in items for name in table.listed(item.columns)]
+        # What a pattern stands for only the header says.
+        described = self.trained and not any(map(table.is_pattern, names))
         try:
-            known = source.columns()
+            known = source.describe(names) if described else source.columns()
         except (ConfigError, DataError) as error:
             self.config_is_wrong |= isinstance(error, ConfigError)  # a package that the source needs is missing
             self.problems += placed(error, self.document)
@@ -226,7 +245,7 @@ class _Checker:
             for problem in graph.unfit(training=True):
                 self._problem(problem.message + enough, problem.path)
         if not self.problems and not graph.trained():
-            self._problem(f"nothing in the model can learn: {_why_not(graph)}", ("model",))
+            self._problem(f"nothing in the model can learn: {why_not(graph)}", ("model",))
         unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
@@ -283,56 +302,3 @@ class _Checker:
         for path, name, mode in wanted:
             if isinstance(found := monitor(loop, name, mode, validated=split.val > 0), str):
                 self._problem(found, path)
-
-
-def _why_not(graph: Graph) -> str:
-    if not graph.parameters:
-        return "no component has parameters"
-    if len(graph.frozen) == len(graph.parameters):
-        return "all parameters are frozen"
-    return "the loss depends on no parameter that is not frozen"
-
-
-def rows_mixed(graph: Graph, larger: Graph) -> list[Problem]:
-    """The components whose parameters' shapes follow the batch: they take its rows for something else."""
-    problems = []
-    for call, other in zip(graph.calls, larger.calls, strict=False):  # as far as both could be traced
-        if call.path == other.path and _shapes(graph, call) != _shapes(larger, other):
-            spec, source = graph.inputs_of(call)[0], graph.origins[call.inputs[0]]  # without inputs nothing follows
-            problems.append(
-                Problem(
-                    f"{call.component.type} would mix the rows of a batch: its input {spec} is one number a row "
-                    f"(from {source}); a column in a list, [a], is a vector of one",
-                    call.path,
-                )
-            )
-    return problems
-
-
-def _shapes(graph: Graph, call: Call) -> list[tuple[int, ...]]:
-    return [parameter.shape for parameter in graph.parameters_of(call).values()]
-
-
-def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:
-    """The nodes with every inferred argument filled in that is the same in all calls."""
-    found: dict[Path, list[Block]] = {}
-    for call in graph.calls:
-        found.setdefault(call.path, []).append(call.component)
-
-    def fill(node: Any) -> Any:
-        if not isinstance(node, Node) or node.component is None:
-            return node
-        block = node.component
-        if isinstance(block, Wrapper):
-            held = getattr(block, block.children)
-            inner = {k: fill(v) for k, v in held.items()} if isinstance(held, dict) else tuple(map(fill, held))
-            return replace(node, component=block.model_copy(update={block.children: inner}))
-        complete = found.get(node.path, [block])
-        agreed = {
-            name: getattr(complete[0], name)
-            for name in type(block).model_fields
-            if all(getattr(other, name) == getattr(complete[0], name) for other in complete)
-        }
-        return replace(node, component=block.model_copy(update=agreed))
-
-    return tuple(map(fill, nodes))

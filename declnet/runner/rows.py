@@ -21,12 +21,16 @@ from declnet.runner.model import Plans, Size
 
 
 class Rows:
-    """All fields in memory, and the row numbers of each split. Splits without rows are left out."""
+    """All fields in memory, and the row numbers of each split. Splits without rows are left out.
 
-    def __init__(self, experiment: Experiment) -> None:
+    Rows that are only evaluated need not be enough to train on.
+    """
+
+    def __init__(self, experiment: Experiment, *, training: bool = True) -> None:
         """Read and split. DataError where a cell, a class or the number of rows is wrong."""
         self._config: Config = experiment.config
-        self._drop_last = experiment.config.loop.drop_last
+        self._training = training
+        self._drop_last = training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
         source = experiment.config.data.source
         try:
@@ -37,11 +41,14 @@ class Rows:
             raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
         except DataError as error:
             raise DataError(*placed(error, experiment.document)) from None
+        self.all = np.arange(len(next(iter(self._arrays.values()))))
         self.splits = self._split()
         size = experiment.config.loop.batch_size
-        self._batch_size = size if isinstance(size, int) else len(self.splits["train"])
-        self._check_first_batch()
-        self._check_last_batch(experiment)
+        self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
+        if training:
+            self._check_first_batch()
+            for name, rows in self.splits.items():
+                self.require_fit(experiment, name, rows, training=name == "train")
 
     @cached_property
     def digest(self) -> int:
@@ -60,21 +67,19 @@ class Rows:
                 "out what does not: lower loop.batch_size"
             )
 
-    def _check_last_batch(self, experiment: Experiment) -> None:
-        """The last batch of a split may be too small for what full ones are large enough for."""
-        for name, rows in self.splits.items():
-            size = len(rows) % self._batch_size
-            training = name == "train"
-            if not size or (training and self._drop_last):
-                continue
-            for problem in experiment.graph(size).unfit(training=training):
-                mark = experiment.document.mark(problem.path)
-                mend = "leave it out with loop.drop_last: true, or change" if training else "change"
-                message = (
-                    f"the last batch of the {len(rows)} {name} rows has {size}: {problem.message}; "
-                    f"{mend} loop.batch_size"
-                )
-                raise DataError(Diagnostic(message, problem.path, mark))
+    def require_fit(self, experiment: Experiment, name: str, rows: Array, *, training: bool) -> None:
+        """DataError where the last batch of some rows is too small for what full ones are large enough for."""
+        size = len(rows) % self._batch_size
+        if not size or (training and self._drop_last):
+            return
+        for problem in experiment.graph(size).unfit(training=training):
+            mark = experiment.document.mark(problem.path)
+            mend = "leave it out with loop.drop_last: true, or change" if training else "change"
+            which = "rows" if name == "all" else f"{name} rows"
+            message = (
+                f"the last batch of the {len(rows)} {which} has {size}: {problem.message}; {mend} loop.batch_size"
+            )
+            raise DataError(Diagnostic(message, problem.path, mark))
 
     def _check_targets(self, experiment: Experiment) -> None:
         """Let the loss and the metrics look at their targets, where those are data fields."""
@@ -108,25 +113,27 @@ class Rows:
 
     def _split(self) -> dict[str, Array]:
         shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}
-        count = len(next(iter(self._arrays.values())))
+        count = len(self.all)
         pieces = table.split(count, list(shares.values()), generator(self._config.seed, "split"))
         splits = dict(zip(shares, pieces, strict=True))
         for name, rows in splits.items():
-            if shares[name] > 0 and not len(rows):
+            if self._training and shares[name] > 0 and not len(rows):
                 raise DataError(f"the source has {count} rows, too few for a {name} share of {shares[name]:g}")
         return {name: rows for name, rows in splits.items() if len(rows)}
 
     def sizes(self) -> list[Size]:
         """The plans that are needed: for full batches, and for the smaller last ones."""
-        sizes: list[Size] = []
-        for name, rows in self.splits.items():
-            training = name == "train"
-            full, rest = divmod(len(rows), self._batch_size)
-            if full:
-                sizes.append((training, self._batch_size))
-            if rest and not (training and self._drop_last):
-                sizes.append((training, rest))
-        return sizes
+        return [
+            size
+            for name, rows in self.splits.items()
+            for size in self.sizes_of(rows, training=self._training and name == "train")
+        ]
+
+    def sizes_of(self, rows: Array, *, training: bool) -> list[Size]:
+        """The plans that are needed for some rows."""
+        full, rest = divmod(len(rows), self._batch_size)
+        sizes = [(training, self._batch_size)] if full else []
+        return sizes + [(training, rest)] * (rest > 0 and not (training and self._drop_last))
 
     @property
     def steps(self) -> int:

@@ -29,6 +29,7 @@ from declnet.runner.directory import Record, RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 from declnet.runner.experiment import Experiment
 from declnet.runner.keeper import Keeper
+from declnet.runner.measure import for_json, measure
 from declnet.runner.model import Batch, Model, Optimization
 from declnet.runner.monitor import Ending, Mode, Monitor, Waiting, ending, lengths, monitor
 from declnet.runner.position import Partial, Saved
@@ -39,11 +40,6 @@ from declnet.runner.signals import Signals
 
 REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
-
-
-def finite(value: Result) -> Result | None:
-    """The value, or None for a number that is not finite: JSON has no word for it."""
-    return value if isinstance(value, list) or math.isfinite(value) else None
 
 
 def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Event]:
@@ -152,8 +148,8 @@ class _Run:
         epoch = int(record["epoch"] or 0)
         last = self._ending(epoch) is not None
         if "val" in self.rows.splits and (last or epoch % self.loop.evaluate_every == 0):
-            loss, figures = self._evaluate("val")
-            record["val_loss"] = loss
+            found = self._evaluate("val")
+            figures = for_json(found) | {"loss": found["loss"]}  # a metric may be undefined, the loss may not
             record |= {f"val_{name}": value for name, value in figures.items() if not isinstance(value, list)}
         record["lr"] = self.optimization.settings[0].lr
         record["seconds"] = round(time.perf_counter() - begun, 6)
@@ -231,16 +227,9 @@ class _Run:
         kept = f"; {self.keeper.directory / 'last.npz'} holds epoch {saved}" if saved else ""
         return NonFiniteError(f"{message}{kept}; a lower optimizer.lr usually helps")
 
-    def _evaluate(self, name: str) -> tuple[float, dict[str, Result | None]]:
+    def _evaluate(self, name: str) -> dict[str, Result]:
         """Loss and metrics over a whole split."""
-        rows = self.rows.splits[name]
-        meters = self.model.meters()
-        total = 0.0
-        for plan, count in self.rows.batches(rows, self.model.plans, training=False):
-            total += plan.run() * count
-            for meter, (output, target) in zip(meters.values(), plan.measured, strict=True):
-                meter.update(output, target)
-        return total / len(rows), {label: finite(meter.result()) for label, meter in meters.items()}
+        return measure(self.model, self.rows, self.rows.splits[name])
 
     def _save(self, epoch: int, order: Mapping[str, object], partial: Partial) -> None:
         """Write a checkpoint: `epoch` epochs are done, and `partial` of the next, in the order drawn from this
@@ -300,9 +289,7 @@ class _Run:
         }
         for name in ("val", "test"):
             if name in self.rows.splits:
-                # Rows that training never saw can still be too much for it.
-                loss, figures = self._evaluate(name)
-                summary[name] = {"loss": finite(loss)} | figures
+                summary[name] = for_json(self._evaluate(name))
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
         self.directory.write_summary(summary)

@@ -24,6 +24,8 @@ HELP = {
     "runs --help": "  List the runs in a directory, with the figures of their best epochs.\n",
     "compare --help": "  Show where the configs of runs differ, and their figures side by side.\n",
     "list-components --help": "  List what a config can name, or explain one of them.\n",
+    "evaluate --help": "  Print the loss and the metrics of a run, on its test rows or on others.\n",
+    "predict --help": "  Predict for each row of a file, however long, and write the predictions.\n",
     "schema --help": "  Print the JSON Schema of configs, by which editors complete and check.\n",
 }
 WRONG = {
@@ -36,6 +38,9 @@ WRONG = {
     "inspect c.yaml --format pdf": "'pdf' is not one of 'text', 'json', 'mermaid', 'dot'",
     "runs -n 0": "Invalid value for '--limit' / '-n'",
     "compare": "Missing argument 'RUN...'",
+    "evaluate": "Missing argument 'RUN'",
+    "predict r --input x.csv": "Missing option '--output'",
+    "predict r --input x.csv --output y --format pdf": "'pdf' is not one of 'csv', 'jsonl', 'npz'",
     "list-components Linear ReLU": "Got unexpected extra argument",
 }
 
@@ -58,7 +63,11 @@ def test_help_says_what_it_is_for(results: dict[str, Result], text: str) -> None
 def test_help_names_every_option(results: dict[str, Result]) -> None:
     for word in ("CONFIG", "KEY=VALUE", "--run-dir", "--json", "--quiet", "-q", "optimizer.lr=0.01"):
         assert word in results["train --help"].stdout
-    for word in ("train", "validate", "inspect", "runs", "compare", "list-components", "schema", "--version"):
+    for word in ("--data", "--split", "--checkpoint", "--json", "test, val, train or all", "best, the epoch"):
+        assert word in results["evaluate --help"].stdout
+    for word in ("--input", "--output", "--format", "--probabilities", "--checkpoint", "prediction", "NLLLoss"):
+        assert word in results["predict --help"].stdout
+    for word in ("train", "validate", "inspect", "evaluate", "predict", "runs", "compare", "list-components"):
         assert word in results["--help"].stdout
 
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from declnet.core.registry import sources
 from declnet.core.source import Column
-from declnet.data.sources import csv as module
+from declnet.data.sources import csv_table as module
 from declnet.data.sources.csv import CSV
 from declnet.errors import DataError
 

@@ -59,7 +59,7 @@ class Simulation:
         self.read(("value", value), self.held[value])
 
     def run(self) -> None:
-        """Forward, the loss, backward; in the end data, terms and the kept output are still there."""
+        """Forward, the loss, backward; in the end data, terms and the kept outputs are still there."""
         layout, graph = self.layout, self.layout.graph
         kept = [] if layout.training else graph.kept
         lasting = {v for call in layout.calls for v in call.inputs} | set(kept)

@@ -157,6 +157,13 @@ def kept(net: Net) -> None:
     net.graph.outputs = [a]
 
 
+def kept_among_others(net: Net) -> None:
+    a = net.call(linear(), net["x"])
+    b = net.call(ReLU(), a)
+    net.term(Distance(), b, net["x"])
+    net.graph.outputs = [b, a]
+
+
 def kept_at_the_end(net: Net) -> None:
     a = net.call(linear(), net["x"])
     net.term(Distance(), net.call(ReLU(), a), net["x"])
@@ -203,6 +210,7 @@ def own_second_input(net: Net) -> None:
         pytest.param(read_by_nobody_who_counts, ["2"], ["2"], id="read by a call that is pruned"),
         pytest.param(kept, ["2"], [], id="below it the output"),
         pytest.param(measured, ["2"], [], id="below it what a metric reads"),
+        pytest.param(kept_among_others, ["1"], [], id="one of two outputs"),
         pytest.param(kept_at_the_end, ["1"], ["1"], id="the output itself"),
         pytest.param(second_input, ["2"], ["2"], id="two inputs"),
         pytest.param(own_second_input, [], [], id="one value as both inputs"),
@@ -283,6 +291,26 @@ def test_only_data_that_are_read_have_a_place(training: bool) -> None:
     net = Net(x=Spec((3, 4)), y=Spec((3, 4)), unused=Spec((3, 4)))
     net.term(Distance(), net.call(linear(), net["x"]), net["y"])
     assert [*Bench({"": (net.graph, training)}).plans[""].inputs] == ["x", "y"]
+
+
+def test_every_output_is_kept() -> None:
+    """Also one that no term depends on; training keeps none."""
+    net = Net(x=Spec((3, 4)))
+    a = net.call(linear(), net["x"])
+    net.term(Distance(), net.call(linear(), a), net["x"])
+    b = net.call(ReLU(), net.call(linear(), a))
+    net.graph.outputs = [a, b, net["x"]]
+    simulate(net.graph, training=False)
+    plans = Bench({"eval": (net.graph, False), "train": (net.graph, True)})
+    data = draw(net.graph, 0)
+    plans.run("eval", data)
+    first, second, third = plans.plans["eval"].outputs
+    weight, bias, _, _, last_weight, last_bias = plans.store.params.values()
+    np.testing.assert_allclose(first, data["x"] @ weight.T + bias, rtol=1e-12)
+    np.testing.assert_allclose(second, np.maximum(first @ last_weight.T + last_bias, 0), rtol=1e-12)
+    np.testing.assert_array_equal(third, data["x"])
+    assert plans.plans["train"].outputs == ()
+    assert plans.plans["eval"].output.size == 0
 
 
 def test_an_output_that_is_data_is_kept() -> None:

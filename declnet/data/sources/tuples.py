@@ -40,6 +40,12 @@ class _Tuples(Source, ABC):
             )
         return {f"{member}_{name}": column for member in self.members for name, column in known.items()}
 
+    def describe(self, columns: Sequence[str]) -> dict[str, Column]:
+        """What the other source says of the members' columns."""
+        split = {name: name.split("_", 1)[1] for name in columns if name.split("_", 1)[0] in self.members}
+        known = self.source.describe(sorted(set(split.values())))
+        return {name: known[own] for name, own in split.items() if own in known}
+
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """Read the other source, and take its rows in the order drawn."""
         split = {name: name.split("_", 1) for name in columns}
@@ -157,6 +163,10 @@ class Pairs(_Tuples):
     def columns(self) -> dict[str, Column]:
         """Those of both members, and whether they are of one class."""
         return super().columns() | {"same": Column((), "float")}
+
+    def describe(self, columns: Sequence[str]) -> dict[str, Column]:
+        """Also whether they are of one class."""
+        return super().describe(columns) | {"same": Column((), "float")}
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """Also compare the classes."""

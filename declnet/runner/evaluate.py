@@ -1,0 +1,80 @@
+"""The figures of a run that has been, on its own rows or on those of another file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from declnet.core.metric import Result, matrices
+from declnet.core.random import generator
+from declnet.core.source import Source, innermost
+from declnet.core.threads import threads_for
+from declnet.errors import ConfigError, dotted
+from declnet.runner.measure import measure
+from declnet.runner.model import Model
+from declnet.runner.rows import Rows
+from declnet.runner.trained import Trained
+
+Part = Literal["test", "val", "train", "all"]
+"""Which rows: those of a split, drawn as in training, or all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures, and of how many rows. `matrices` are the axes of the figures that are such."""
+
+    part: Part
+    rows: int
+    figures: dict[str, Result]
+    matrices: dict[str, tuple[str, str]]
+
+
+def evaluate(
+    trained: Trained, overrides: Sequence[str] = (), data: Path | None = None, part: Part | None = None
+) -> Evaluation:
+    """Evaluate the test rows, or `part` of the rows; of another file, all of them.
+
+    The rows of a split are those of the training, in its batches, so the figures are the run's to the last bit.
+
+    Raises:
+        ConfigError: there is no such split, or the source reads no file; or settings are wrong.
+        DataError: the data are wrong, or the last batch is too small for the model.
+        CheckpointError: the checkpoint is of another model.
+    """
+    if data is not None:
+        if part not in (None, "all"):
+            raise ConfigError(f"the split {part!r} is one of the run's own rows; of another file all are evaluated")
+        overrides = [*overrides, _reading(data, trained.experiment(overrides, predicting=True).config.data.source)]
+    experiment = trained.experiment(overrides)
+    rows = Rows(experiment, training=False)
+    part = part or ("test" if data is None else "all")
+    chosen = rows.all if part == "all" else rows.splits.get(part)
+    if chosen is None:
+        raise ConfigError(f"the run has no {part} rows: data.split gives none; there is {_parts(rows)}")
+    rows.require_fit(experiment, part, chosen, training=False)
+    sizes = rows.sizes_of(chosen, training=False)
+    model = Model(experiment, sizes, generator(experiment.config.seed, "noise"))
+    trained.fill(model.store)
+    # With the sizes of all splits, so that as many threads share a product as in training.
+    largest = max(experiment.graph(size).largest for _, size in {*sizes, *rows.sizes()})
+    with np.errstate(all="ignore"), threads_for(largest):
+        figures = measure(model, rows, chosen)
+    return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics))
+
+
+def _parts(rows: Rows) -> str:
+    return ", ".join([*rows.splits, "all"])
+
+
+def _reading(file: Path, source: Source) -> str:
+    """The setting by which the source, or the one that it takes its rows from, reads this file."""
+    path, inner = innermost(source)
+    if "path" not in type(inner).model_fields:
+        raise ConfigError(f"{inner.type} reads no file, so no other one can take its place")
+    # JSON's strings are YAML's, whatever the file is called.
+    return f"{dotted(('data', 'source', *path, 'path'))}={json.dumps(str(file), ensure_ascii=False)}"

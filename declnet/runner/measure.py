@@ -1,0 +1,31 @@
+"""The figures of some rows: loss and metrics, as a run computes them after each epoch and at its end."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from declnet.core.metric import Result
+from declnet.core.spec import Array
+from declnet.runner.model import Model
+from declnet.runner.rows import Rows
+
+
+def measure(model: Model, rows: Rows, chosen: Array) -> dict[str, Result]:
+    """The mean loss of a row, and the metrics of all the chosen ones, by label."""
+    meters = model.meters()
+    total = 0.0
+    for plan, count in rows.batches(chosen, model.plans, training=False):
+        total += plan.run() * count
+        for meter, (output, target) in zip(meters.values(), plan.measured, strict=True):
+            meter.update(output, target)
+    return {"loss": total / len(chosen)} | {label: meter.result() for label, meter in meters.items()}
+
+
+def for_json(found: Mapping[str, Result]) -> dict[str, Result | None]:
+    """None for what is not finite: rows that training never saw can be too much for a network, a metric may
+    be undefined, and JSON has no word for either.
+    """
+    return {
+        name: value if isinstance(value, list) or math.isfinite(value) else None for name, value in found.items()
+    }

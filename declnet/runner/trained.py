@@ -1,0 +1,75 @@
+"""A run that has been: its config, its summary, and what it learned, read from its directory and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from declnet.core.spec import Array
+from declnet.errors import CheckpointError, ConfigError
+from declnet.plan.store import Store
+from declnet.runner import checkpoint
+from declnet.runner.experiment import Experiment, load
+from declnet.runner.files import machine
+
+Which = Literal["best", "last"]
+"""The checkpoint: of the epoch with the lowest validation loss, or where training stopped."""
+
+
+class Trained:
+    """The directory of a run and one of its checkpoints."""
+
+    def __init__(self, path: Path, which: Which = "best") -> None:
+        """Read the checkpoint. ConfigError where this is no run directory, CheckpointError where it has no such
+        checkpoint or a damaged one.
+        """
+        self.path, self.which = path, which
+        self.file = path / "checkpoints" / f"{which}.npz"
+        with machine(f"read {path}"):
+            self._require_files()
+        arrays, meta = checkpoint.load(self.file)
+        self.epoch = meta.get("epoch")
+        # Where parameters are averaged, the average is what is evaluated; that of the best epoch is its model.
+        self.state: dict[str, Array] = checkpoint.part(arrays, "model/") | checkpoint.part(arrays, "ema/")
+
+    def _require_files(self) -> None:
+        if not (self.path / "config.yaml").is_file():
+            here = self.path.is_file()
+            hint = "name the run's directory, not a file in it" if here else "`declnet train` writes one"
+            raise ConfigError(f"{self.path}: not a run's directory, which has a config.yaml: {hint}")
+        if not self.file.exists():
+            other = "last" if self.which == "best" else "best"
+            left = self.file.with_name(f"{other}.npz")
+            hint = f"there is {left.name}: ask for the checkpoint {other!r}" if left.exists() else "train again"
+            raise CheckpointError(f"{self.file}: the run has no such checkpoint; {hint}")
+
+    def experiment(self, overrides: Sequence[str] = (), *, predicting: bool = False) -> Experiment:
+        """The config, checked. To predict, the file that was trained on need not be there any more."""
+        return load(self.path / "config.yaml", overrides, trained=predicting)
+
+    def fill(self, store: Store) -> None:
+        """Put what was learned into a store. CheckpointError where it is of another model."""
+        try:
+            store.load_state_dict(self.state)
+        except CheckpointError as error:
+            why = "config.yaml was changed after training, or settings change the model"
+            raise CheckpointError(f"{self.file}: {error.diagnostics[0].message}; {why}") from None
+
+    @cached_property
+    def summary(self) -> dict[str, object] | None:
+        """summary.json; None where the run did not come to its end."""
+        file = self.path / "summary.json"
+        if not file.exists():
+            return None
+        with machine(f"read {file}"):
+            text = file.read_bytes()
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise CheckpointError(f"{file}: damaged, or not written by declnet: {error}") from None
+        if not isinstance(found, dict):
+            raise CheckpointError(f"{file}: damaged, or not written by declnet: not a JSON object")
+        return found
