@@ -136,7 +136,8 @@ class Run:
 
         Parameters:
             inputs: an array for each data field that the model reads, rows first; where that is one, the array.
-            batch_size: rows at a time; left out: the config's, which gives the bits of the run's own evaluation.
+            batch_size: rows at a time; left out: the config's, which gives the bits of the run's own evaluation
+                (32 where that says full).
             probabilities: what an output stands for by its loss: softmax for CrossEntropyLoss, exp for NLLLoss,
                 sigmoid for BCEWithLogitsLoss, itself for BCELoss.
 

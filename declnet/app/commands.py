@@ -169,7 +169,7 @@ class Form(StrEnum):
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.", show_default=False)]
 Checkpoint = Annotated[
-    Which, typer.Option(help="best, the epoch with the lowest validation loss; last, where training stopped.")
+    Which, typer.Option(help="best, the epoch that loop.monitor chose; last, where training stopped.")
 ]
 
 

@@ -16,7 +16,7 @@ from declnet.runner.experiment import Experiment, load
 from declnet.runner.files import machine
 
 Which = Literal["best", "last"]
-"""The checkpoint: of the epoch with the lowest validation loss, or where training stopped."""
+"""The checkpoint: of the best epoch, as `loop.monitor` chose it, or where training stopped."""
 
 
 class Trained:

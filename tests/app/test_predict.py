@@ -85,6 +85,21 @@ def test_evaluate(command: Command) -> None:
     )
 
 
+def test_a_matrix(command: Command) -> None:
+    settings = "loop.metrics=[confusion_matrix,accuracy]"
+    shown, plain = command.each(
+        f"evaluate runs/kinds-1 --split all {settings}", f"evaluate runs/kinds-1 --split all --json {settings}"
+    )
+    figures = json.loads(plain.stdout)["figures"]
+    assert [*figures] == ["loss", "confusion_matrix", "accuracy"]
+    (a, b), (c, d) = figures["confusion_matrix"]
+    assert (a + b, c + d, (a + d) / 20) == (10, 10, figures["accuracy"])
+    lines = shown.stdout.splitlines()
+    assert lines[1].split() == ["rows", "loss", "accuracy"]
+    assert lines[3].startswith("all confusion_matrix: a row for each ")
+    assert [line.split() for line in lines[5:]] == [["0", str(a), str(b)], ["1", str(c), str(d)]]
+
+
 def test_figures_that_are_not_finite(command: Command) -> None:
     (command.cwd / "far.csv").write_text("a,b,c\n3e38,0,0\n-3e38,0,1\n", encoding="utf-8")
     settings = "loss=MSELoss data.targets=[c] loop.metrics=[] 'model=[{type: Linear, out_features: 1}]'"

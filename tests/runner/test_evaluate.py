@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from declnet.errors import CheckpointError, ConfigError, DataError
 from declnet.runner.evaluate import evaluate
 from declnet.runner.experiment import load
+from declnet.runner.measure import for_json
 from declnet.runner.train import train
 from declnet.runner.trained import Trained
 
@@ -51,6 +53,65 @@ def test_the_figures_are_the_run_s_own(folder: Path, name: str, settings: list[s
     assert {part: item.figures for part, item in found.items()} == {part: summary[part] for part in found}
     assert {part: item.rows for part, item in found.items()} == {part: summary["rows"][part] for part in found}
     assert evaluate(trained) == found["test"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(["loop.ema=0.7"], id="an average"),
+        pytest.param(["loop.ema=0.7", "loop.accumulate=2", "loop.max_steps=9"], id="accumulation"),
+        pytest.param(["loop.drop_last=false", "loop.batch_size=full"], id="all rows in a batch"),
+        pytest.param(
+            ["loop.metrics=[confusion_matrix, {type: top_k, k: 1}, auroc]", "loop.monitor=val_top_k(k=1)"],
+            id="other metrics",
+        ),
+        pytest.param(["data.inputs={x: [a, b]}", "scheduler={type: LinearLR, total_iters: 3}"], id="a scheduler"),
+        pytest.param(["data.inputs={x: ['*']}"], id="a pattern"),
+    ],
+)
+def test_the_figures_are_the_run_s_own_however_it_was_trained(
+    fit: Callable[..., Fitted], table: Path, settings: list[str]
+) -> None:
+    run = fit(TABLE, "data.split={train: 0.5, val: 0.25, test: 0.25}", *settings)
+    trained, last = Trained(run.path), Trained(run.path, "last")
+    for part in ("val", "test"):
+        assert for_json(evaluate(trained, part=part).figures) == run.summary[part]
+    figures = for_json(evaluate(last, part="val").figures)
+    numbers = {f"val_{name}": value for name, value in figures.items() if not isinstance(value, list)}
+    assert numbers == {name: run.records[-1][name] for name in numbers}
+
+
+def test_the_average_is_what_is_evaluated(fit: Callable[..., Fitted], table: Path) -> None:
+    run = fit(TABLE, "loop.ema=0.9")
+    own, average = run.arrays("last.npz"), run.arrays("last.npz", "ema/")
+    state = Trained(run.path, "last").state
+    assert any((own[name] != average[name]).any() for name in average)
+    assert "1.running_mean" not in average  # buffers are not averaged
+    for name, array in state.items():
+        np.testing.assert_array_equal(array, average.get(name, own[name]))
+    assert state.keys() == own.keys()
+
+
+def test_gzipped_files(fit: Callable[..., Fitted], table: Path) -> None:
+    trained = Trained(fit(TABLE).path)
+    whole = evaluate(trained, part="all")
+    packed = Path("u.csv.gz")
+    packed.write_bytes(gzip.compress(table.read_bytes()))
+    assert evaluate(trained, data=packed) == whole
+
+
+def test_a_last_batch_that_the_model_cannot_take(fit: Callable[..., Fitted], table: Path) -> None:
+    """Training left it out; statistics of a single row are none."""
+    text = TABLE.replace("BatchNorm1d", "{type: BatchNorm1d, track_running_stats: false}")
+    trained = Trained(fit(text, "data.split={train: 0.8, val: 0.2, test: 0}", "loop.batch_size=4").path)
+    table.write_text(table.read_text(encoding="utf-8") + "1,2,0\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        evaluate(trained, part="all")
+    assert str(caught.value).splitlines()[0].partition(": error: ")[2] == (
+        "model[1]: the last batch of the 21 rows has 1: BatchNorm1d needs more than 1 value per channel, for the "
+        "statistics of the batch, but its input is (1, 4) (from model[0]); change loop.batch_size"
+    )
+    assert evaluate(trained, ["loop.batch_size=7"], part="all").rows == 21
 
 
 def test_the_last_checkpoint_has_the_last_epoch_s_figures(fit: Callable[..., Fitted], table: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import tracemalloc
@@ -553,3 +554,47 @@ def test_memory_does_not_grow_with_the_rows(
     peak(trained, 1000)
     short, long = peak(trained, 10_000), peak(trained, 200_000)
     assert long < 1.05 * short
+
+
+def test_a_last_batch_that_the_model_cannot_take(fit: Callable[..., Fitted], table: Path) -> None:
+    """Whose normalisation is by the batch, and a single row has no statistics."""
+    text = TABLE.replace("BatchNorm1d", "{type: BatchNorm1d, track_running_stats: false}")
+    trained = Trained(fit(text, "loop.batch_size=4").path)
+    Path("new.csv").write_text("a,b\n" + "1,2\n3,5\n" * 4 + "1,2\n", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        predict(trained, Path("new.csv"), Path("p.csv"))
+    assert str(caught.value) == (
+        "error: rows 9 to 9: BatchNorm1d needs more than 1 value per channel, for the statistics of the batch, but "
+        "its input is (1, 4) (from model[0])"
+    )
+    assert not Path("p.csv").exists()
+
+
+def test_columns_named_by_a_pattern(fit: Callable[..., Fitted], table: Path) -> None:
+    """Those of the file that was trained on, however the new one is written."""
+    named, matched = fit(TABLE, "data.inputs={x: [a, b]}", to="named"), fit(TABLE, "data.inputs={x: ['*']}")
+    Path("new.csv.gz").write_bytes(gzip.compress(b"d,b,a\n1,2,3\n4,5,6\n"))
+    for run, to in ((named, Path("one.csv")), (matched, Path("two.csv"))):
+        assert predict(Trained(run.path), Path("new.csv.gz"), to) == 2
+    assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
+    table.unlink()  # it alone says what the pattern stands for
+    assert predict(Trained(named.path), Path("new.csv.gz"), Path("one.csv")) == 2
+    with pytest.raises(DataError, match=r"data\.source\.path: r/\.\./t\.csv: no such file"):
+        predict(Trained(matched.path), Path("new.csv.gz"), Path("two.csv"))
+
+
+def test_a_run_whose_batch_was_all_rows(fit: Callable[..., Fitted], table: Path) -> None:
+    """Nobody counts them again: batches have 32 rows."""
+    trained = Trained(fit(TABLE, "loop.batch_size=full").path)
+    assert Predictor(trained).batch_size == 32
+    Path("new.csv").write_text("a,b\n" + "1,2\n3,5\n" * 40, encoding="utf-8")
+    assert predict(trained, Path("new.csv"), Path("p.csv")) == 80
+    first, second, *others = Path("p.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert [first, second] * 39 == others
+
+
+def test_the_average_predicts(fit: Callable[..., Fitted], table: Path) -> None:
+    run = fit(TABLE, "loop.ema=0.9")
+    store = Predictor(Trained(run.path, "last")).store.state_dict()
+    for name, array in run.arrays("last.npz", "ema/").items():
+        np.testing.assert_array_equal(store[name], array)
