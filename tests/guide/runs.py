@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from torch.utils.data import DataLoader, RandomSampler, Subset, TensorDataset, random_split
 
 from declnet.core.random import generator
-from declnet.core.spec import DType
+from declnet.core.spec import DType, numpy_dtype
 from declnet.data import table
 from declnet.runner import checkpoint
 from declnet.runner.events import Finished
@@ -32,9 +32,11 @@ COUNT = 150
 
 
 def dataset_of(experiment: Experiment, dtype: DType) -> TensorDataset:
-    """A config's rows as PyTorch has them."""
-    arrays = table.read(experiment.config.data.source, experiment.inputs | experiment.targets, dtype)
-    return TensorDataset(*map(torch.from_numpy, arrays.values()))
+    """A config's rows as PyTorch has them, all in the dtype that batches have."""
+    fields = experiment.inputs | experiment.targets
+    arrays = table.read(experiment.config.data.source, fields, dtype)
+    kinds = [numpy_dtype(item.spec.kind, dtype) for item in fields.values()]
+    return TensorDataset(*(torch.from_numpy(a.astype(k)) for a, k in zip(arrays.values(), kinds, strict=True)))
 
 
 def splitting(rows: Rows) -> Callable[[TensorDataset, Sequence[float]], list[Subset[tuple[torch.Tensor, ...]]]]:

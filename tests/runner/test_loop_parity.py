@@ -64,8 +64,13 @@ def twin_of(path: Path) -> tuple[nn.Module, tuple[torch.Tensor, torch.Tensor]]:
     twin = nn.Sequential(nn.Linear(64, 12), nn.BatchNorm1d(12), nn.Tanh(), nn.Linear(12, 10))
     hand_over(model, twin)
     twin[0].requires_grad_(False)
-    x, y = (torch.from_numpy(rows._arrays[name][rows.splits["train"]]) for name in ("x", "y"))
-    return twin, (x, y)
+    return twin, tensors(rows, "train")
+
+
+def tensors(rows: Rows, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The images of a split in float64, as batches have them, and the digits."""
+    x, y = (rows._arrays[name][rows.splits[split]] for name in ("x", "y"))
+    return torch.from_numpy(x.astype(np.float64)), torch.from_numpy(y)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -109,10 +114,7 @@ def test_the_same_numbers(fit: Callable[..., Trained], case: str) -> None:
                 close(name, best[name], tensor, 1e-10)
         average.eval()
         shown = trained.records[-1]["val_loss"]
-        experiment = load("c.yaml")
-        rows = Rows(experiment)
-        fields = (torch.from_numpy(rows._arrays[name][rows.splits["val"]]) for name in ("x", "y"))
-        inputs, targets = fields
+        inputs, targets = tensors(Rows(load("c.yaml")), "val")
         assert shown == pytest.approx(nn.functional.cross_entropy(average(inputs), targets).item(), rel=1e-9)
 
 
