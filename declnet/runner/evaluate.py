@@ -49,7 +49,7 @@ def evaluate(
     if data is not None:
         if part not in (None, "all"):
             raise ConfigError(f"the split {part!r} is one of the run's own rows; of another file all are evaluated")
-        overrides = [*overrides, _reading(data, trained.experiment(overrides, predicting=True).config.data.source)]
+        overrides = [*overrides, _reading(data, trained.source(overrides))]
     experiment = trained.experiment(overrides)
     rows = Rows(experiment, training=False)
     part = part or ("test" if data is None else "all")

@@ -82,8 +82,7 @@ def load(
 
     With `trained`, the source's file is not looked for where its columns are known without it.
     """
-    document = references.resolve(command_line.apply(extends.load(config), overrides))
-    reading = read_config(document)
+    reading = _reading(config, overrides)
     checker = _Checker(reading, trained=trained)
     experiment = checker.check()
     if experiment is None:
@@ -99,6 +98,19 @@ def load(
     if strict and experiment.warnings:
         raise ConfigError(*(replace(warning, severity="error") for warning in experiment.warnings))
     return experiment
+
+
+def source_of(config: FilePath | str, overrides: Sequence[str] = ()) -> Source:
+    """The source of a config, whose file is not looked for. ConfigError where it cannot be read."""
+    reading = _reading(config, overrides)
+    source = reading.sections.get(("data",), {}).get("source")
+    if not isinstance(source, Source):
+        raise ConfigError(*reading.problems[:MOST])
+    return source
+
+
+def _reading(config: FilePath | str | Mapping[str, object], overrides: Sequence[str]) -> Reading:
+    return read_config(references.resolve(command_line.apply(extends.load(config), overrides)))
 
 
 def batched(fields: Fields, batch: int) -> dict[str, Spec]:

@@ -8,11 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+from declnet.core.source import Source
 from declnet.core.spec import Array
 from declnet.errors import CheckpointError, ConfigError
 from declnet.plan.store import Store
 from declnet.runner import checkpoint
-from declnet.runner.experiment import Experiment, load
+from declnet.runner.experiment import Experiment, load, source_of
 from declnet.runner.files import machine
 
 Which = Literal["best", "last"]
@@ -49,6 +50,10 @@ class Trained:
     def experiment(self, overrides: Sequence[str] = (), *, predicting: bool = False) -> Experiment:
         """The config, checked. To predict, the file that was trained on need not be there any more."""
         return load(self.path / "config.yaml", overrides, trained=predicting)
+
+    def source(self, overrides: Sequence[str] = ()) -> Source:
+        """Where the config has its rows from."""
+        return source_of(self.path / "config.yaml", overrides)
 
     def fill(self, store: Store) -> None:
         """Put what was learned into a store. CheckpointError where it is of another model."""

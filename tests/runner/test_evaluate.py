@@ -100,6 +100,16 @@ def test_gzipped_files(fit: Callable[..., Fitted], table: Path) -> None:
     assert evaluate(trained, data=packed) == whole
 
 
+def test_another_file_for_columns_named_by_a_pattern(fit: Callable[..., Fitted], table: Path) -> None:
+    """Its own header says what the pattern stands for."""
+    trained = Trained(fit(TABLE, "data.inputs={x: ['*']}").path)
+    whole = evaluate(trained, part="all")
+    table.rename("u.csv")
+    assert evaluate(trained, data=Path("u.csv")) == whole
+    with pytest.raises(ConfigError, match=r"data\.source\.type: unknown source 'CVS'; did you mean 'CSV'\?"):
+        evaluate(trained, ["data.source=CVS"], data=Path("u.csv"))
+
+
 def test_a_last_batch_that_the_model_cannot_take(fit: Callable[..., Fitted], table: Path) -> None:
     """Training left it out; statistics of a single row are none."""
     text = TABLE.replace("BatchNorm1d", "{type: BatchNorm1d, track_running_stats: false}")
