@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812 - its usual name
 from torch.utils.data import DataLoader, RandomSampler, Subset, TensorDataset, random_split
 
 from declnet.core.random import generator
-from declnet.core.spec import DType
+from declnet.core.spec import DType, numpy_dtype
 from declnet.data import table
 from declnet.runner import checkpoint
 from declnet.runner.events import Finished
@@ -33,8 +33,11 @@ COUNT = 150
 
 def dataset_of(experiment: Experiment, dtype: DType) -> TensorDataset:
     """A config's rows as PyTorch has them."""
-    arrays = table.read(experiment.config.data.source, experiment.inputs | experiment.targets, dtype)
-    return TensorDataset(*map(torch.from_numpy, arrays.values()))
+    fields = experiment.inputs | experiment.targets
+    arrays = table.read(experiment.config.data.source, fields, dtype)
+    # What would only grow is left to batches to convert: here the batch is all rows.
+    whole = (array.astype(numpy_dtype(fields[name].spec.kind, dtype)) for name, array in arrays.items())
+    return TensorDataset(*map(torch.from_numpy, whole))
 
 
 def splitting(rows: Rows) -> Callable[[TensorDataset, Sequence[float]], list[Subset[tuple[torch.Tensor, ...]]]]:
