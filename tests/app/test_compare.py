@@ -70,6 +70,7 @@ class Runs:
 
 ACCURACY = {"type": "accuracy", "ignore_index": -100, "threshold": 0.5, "from_logits": None}
 
+
 def aligned(title: str, columns: list[list[str]], left: int) -> str:
     """A table in plain text from its columns, so many of which are texts."""
     set_out = []
