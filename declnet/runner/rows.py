@@ -59,10 +59,12 @@ class Rows:
         names = {value: name for name, value in graph.inputs.items()}
         makers = {call.output: call for call in graph.calls}
         for call in graph.calls:
+            if not isinstance(call.component, Loss):
+                continue
             value = call.inputs[-1]
             while value in makers and makers[value].component.alias(training=False) == "reshape":
                 value = makers[value].inputs[0]
-            if isinstance(call.component, Loss) and (target := names.get(value)) is not None:
+            if (target := names.get(value)) is not None:
                 try:
                     call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
                 except RowError as error:
