@@ -81,7 +81,6 @@ class Rows:
         graph = experiment.graph(1)
         names = {value: name for name, value in graph.inputs.items()}
         makers = {call.output: call for call in graph.calls}
-<<<<<<< HEAD
         checks: list[tuple[Loss | Metric, int, int]] = [
             (call.component, call.inputs[0], call.inputs[-1])
             for call in graph.calls
@@ -95,19 +94,6 @@ class Rows:
                 value = makers[value].inputs[0]
             if (name := names.get(value)) is not None:
                 self._check_target(experiment, component, graph.specs[output], name)
-=======
-        for call in graph.calls:
-            if not isinstance(call.component, Loss):
-                continue
-            value = call.inputs[-1]
-            while value in makers and makers[value].component.alias(training=False) == "reshape":
-                value = makers[value].inputs[0]
-            if (target := names.get(value)) is not None:
-                try:
-                    call.component.check_target(graph.specs[call.inputs[0]], self._arrays[target])
-                except RowError as error:
-                    raise RowError(error.message, error.row, self._fields[target].columns[0]) from None
->>>>>>> main
 
     def _check_target(self, experiment: Experiment, component: Loss | Metric, output: Spec, target: str) -> None:
         """Let a loss or a metric look at all rows of a target, in the dtype that batches have."""
