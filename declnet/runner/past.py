@@ -56,6 +56,7 @@ class _Summary(BaseModel):
     name: Text
     epochs: Count | None
     parameters: Count
+    ended_by: Text | None = None
     best_epoch: Count
     seconds: FiniteFloat
     last: _Record
@@ -131,7 +132,7 @@ def read(path: Path) -> Run:
         started=started,
         state="finished",
         epochs=found.last.epoch,
-        planned=found.epochs,
+        planned=found.epochs if found.ended_by in (None, "epochs") else None,
         best_epoch=found.best_epoch,
         parameters=found.parameters,
         seconds=found.seconds,

@@ -68,6 +68,9 @@ class Runs:
         return [label, date, "finished", epochs, str(found["best_epoch"]), *figures, *last]
 
 
+ACCURACY = {"type": "accuracy", "ignore_index": -100, "threshold": 0.5, "from_logits": None}
+
+
 def aligned(title: str, columns: list[list[str]], left: int) -> str:
     """A table in plain text from its columns, so many of which are texts."""
     set_out = []
@@ -128,7 +131,6 @@ def test_three_runs_for_programs(runs: Runs) -> None:
     tanh = {"type": "Tanh"}
     relu = {"type": "ReLU", "name": "act"}
     last = {"type": "Linear", "in_features": 3, "out_features": 2, "bias": True}
-    accuracy = {"type": "accuracy", "ignore_index": -100, "threshold": 0.5, "from_logits": None}
     assert changes == {
         "data.inputs.z": ["absent", "absent", {"columns": "b", "dtype": None}],
         "model[0].out_features": [3, 5, 3],
@@ -148,7 +150,7 @@ def test_three_runs_for_programs(runs: Runs) -> None:
         "optimizer.decoupled_weight_decay": ["absent", "absent", False],
         "optimizer.groups": ["absent", "absent", [{"match": ["*.bias"], "lr": 0.1}]],
         "loop.epochs": [3, 5, 3],
-        "loop.metrics[0]": [accuracy, accuracy, "absent"],
+        "loop.metrics[0]": [ACCURACY, ACCURACY, "absent"],
     }
 
 

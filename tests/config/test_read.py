@@ -540,7 +540,8 @@ model: [{type: Linear, out_features: 10}, {type: ReLU, zzzz: 1}]
 !  beside them stand name, inputs, calls, repeat, init and freeze
 
 loop: {metrics: [{type: accuracy, zzzz: 1}]}
-! 6:35: loop.metrics[0].zzzz: unknown key 'zzzz'; it takes ignore_index, threshold and from_logits
+! 6:35: loop.metrics[0].zzzz: unknown key 'zzzz'; it takes ignore_index, threshold and from_logits;
+!  beside them stand inputs
 
 loop: {metrics: [{type: accuracy, input: x}]}
 ! 6:35: loop.metrics[0].input: unknown key 'input'; did you mean 'inputs'?

@@ -32,11 +32,12 @@ COUNT = 150
 
 
 def dataset_of(experiment: Experiment, dtype: DType) -> TensorDataset:
-    """A config's rows as PyTorch has them, all in the dtype that batches have."""
+    """A config's rows as PyTorch has them."""
     fields = experiment.inputs | experiment.targets
     arrays = table.read(experiment.config.data.source, fields, dtype)
-    kinds = [numpy_dtype(item.spec.kind, dtype) for item in fields.values()]
-    return TensorDataset(*(torch.from_numpy(a.astype(k)) for a, k in zip(arrays.values(), kinds, strict=True)))
+    # What would only grow is left to batches to convert: here the batch is all rows.
+    whole = (array.astype(numpy_dtype(fields[name].spec.kind, dtype)) for name, array in arrays.items())
+    return TensorDataset(*map(torch.from_numpy, whole))
 
 
 def splitting(rows: Rows) -> Callable[[TensorDataset, Sequence[float]], list[Subset[tuple[torch.Tensor, ...]]]]:

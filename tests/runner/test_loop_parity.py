@@ -64,13 +64,13 @@ def twin_of(path: Path) -> tuple[nn.Module, tuple[torch.Tensor, torch.Tensor]]:
     twin = nn.Sequential(nn.Linear(64, 12), nn.BatchNorm1d(12), nn.Tanh(), nn.Linear(12, 10))
     hand_over(model, twin)
     twin[0].requires_grad_(False)
-    return twin, tensors(rows, "train")
+    return twin, fields(rows, "train")
 
 
-def tensors(rows: Rows, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """The images of a split in float64, as batches have them, and the digits."""
+def fields(rows: Rows, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """The rows of a split as PyTorch has them: what batches convert is converted."""
     x, y = (rows._arrays[name][rows.splits[split]] for name in ("x", "y"))
-    return torch.from_numpy(x.astype(np.float64)), torch.from_numpy(y)
+    return torch.from_numpy(x.astype("float64")), torch.from_numpy(y.astype("int64"))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -114,7 +114,9 @@ def test_the_same_numbers(fit: Callable[..., Trained], case: str) -> None:
                 close(name, best[name], tensor, 1e-10)
         average.eval()
         shown = trained.records[-1]["val_loss"]
-        inputs, targets = tensors(Rows(load("c.yaml")), "val")
+        experiment = load("c.yaml")
+        rows = Rows(experiment)
+        inputs, targets = fields(rows, "val")
         assert shown == pytest.approx(nn.functional.cross_entropy(average(inputs), targets).item(), rel=1e-9)
 
 
