@@ -6,10 +6,10 @@ there from -1 on, and the loss is read at F.
 
 from __future__ import annotations
 
+import functools
+from bisect import insort
 from collections import Counter
 from dataclasses import dataclass, field
-
-import numpy as np
 
 from declnet.core.component import Alias, Scratch, arity
 from declnet.core.spec import DType, Spec
@@ -32,6 +32,11 @@ class Block:
     nbytes: int
     spans: list[Span] = field(default_factory=list)
     offset: int = -1
+
+    @property
+    def times(self) -> int:
+        """When it is in use, a bit for each time: two blocks are in use together where the bits of both are set."""
+        return functools.reduce(lambda bits, span: bits | (2 << span[1] + 1) - (1 << span[0] + 1), self.spans, 0)
 
 
 @dataclass(slots=True)
@@ -71,22 +76,17 @@ def lay_out(graph: Graph, *, training: bool, dtype: DType) -> Layout:
 
 def pack(blocks: list[Block]) -> int:
     """Give every block an offset, the largest first, each as low as it fits; returns the bytes in all."""
-    order = sorted(blocks, key=lambda b: -b.nbytes)
-    spans = np.array([(*span, rank) for rank, block in enumerate(order) for span in block.spans], np.int64)
-    starts, ends, owners = spans.reshape(-1, 3).T
-    offsets, total = np.full(len(order), -1), 0
-    for rank, block in enumerate(order):
-        # All that is placed and in use at the same time, by NumPy: a network may have tens of thousands of blocks.
-        together = np.zeros(len(owners), bool)
-        for start, end in block.spans:
-            together |= (starts <= end) & (ends >= start)
-        others = np.unique(owners[together & (offsets[owners] >= 0)])
-        low = 0
-        for other in (order[index] for index in others[np.argsort(offsets[others], kind="stable")]):
-            if other.offset >= low + block.nbytes:
+    placed: list[tuple[int, int, int]] = []  # offset, end, and the times in use as bits
+    total = 0
+    for block in sorted(blocks, key=lambda b: -b.nbytes):
+        low, times = 0, block.times
+        for offset, end, others in placed:  # in the order of their offsets
+            if offset >= low + block.nbytes:
                 break
-            low = max(low, other.offset + other.nbytes)
-        block.offset = offsets[rank] = low
+            if end > low and times & others:
+                low = end
+        block.offset = low
+        insort(placed, (low, low + block.nbytes, times), key=lambda p: p[0])
         total = max(total, low + block.nbytes)
     return total
 
