@@ -59,7 +59,7 @@ def monitor(loop: Loop, name: str | None, mode: Mode | None, *, validated: bool)
 class Waiting(BaseModel):
     """What early stopping remembers."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
     best: FiniteFloat | None = None
     evaluations: NonNegativeInt = 0
