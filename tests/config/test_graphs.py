@@ -48,7 +48,8 @@ def test_a_metric_may_look_at_a_target_that_the_loss_does_not_read(folder: Path)
 
 def test_values_called_like_the_arguments_of_a_loss_are_meant_by_name(folder: Path) -> None:
     model = "  - {type: Linear, out_features: 2, calls: {negative: n, anchor: a, positive: p}}"
-    data = "{source: {type: Triplets, source: Digits}, inputs: {a: anchor_image, p: positive_image, n: negative_image}}"
+    fields = "{a: anchor_image, p: positive_image, n: negative_image}"
+    data = f"{{source: {{type: Triplets, source: Digits}}, inputs: {fields}}}"
     graph = loaded(model, END.replace("CrossEntropyLoss", "TripletMarginLoss"), data).graph(4)
     made = {call.output: call.name for call in graph.calls}
     assert [made[value] for value in graph.calls[-1].inputs] == ["0.anchor", "0.positive", "0.negative"]
