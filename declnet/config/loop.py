@@ -1,7 +1,5 @@
 """The section `loop`: how long to train, in what batches, and what to measure."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator

@@ -1,7 +1,5 @@
 """The config as types: every key a file may hold, its type, range and default."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self

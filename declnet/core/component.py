@@ -2,8 +2,6 @@
 methods are the mathematics. A component owns no arrays; it is bound to arrays that a plan laid out.
 """
 
-from __future__ import annotations
-
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -124,7 +122,7 @@ class Site:
     buffers: Mapping[str, Array]
     scratch: Mapping[str, Array]
     training: bool
-    rng: np.random.Generator
+    rng: "np.random.Generator"
     grad_output: Array | None = None
     grad_inputs: tuple[Array | None, ...] = ()
     grads: Mapping[str, Array | None] = field(default_factory=dict)

@@ -1,7 +1,5 @@
 """The initializer contract: first values that a config asks for, in place of a component's own."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -35,5 +33,5 @@ class Initialization(Component, ABC):
             )
 
     @abstractmethod
-    def __call__(self, out: Array, rng: np.random.Generator) -> None:
+    def __call__(self, out: Array, rng: "np.random.Generator") -> None:
         """Write the first values into `out`, drawing only from `rng`, in float64 whatever the dtype of `out`."""

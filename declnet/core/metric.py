@@ -1,7 +1,5 @@
 """The metric contract: a figure of a whole split, never an average of batches' figures."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ them once; the settings it reads at each step are a value of its own class, so a
 handing the group another one. The formula may overwrite the gradients: the next step writes them anew.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ a run that is taken up again has nothing to restore. One that goes by what was m
 are saved beside the optimizer's.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

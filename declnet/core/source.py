@@ -1,7 +1,5 @@
 """The source contract: named columns of rows, known by their header before a row is read."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ Kind = Literal["float", "int", "bool"]
 
 DType = Literal["float32", "float64"]
 
-Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 def promoted(kinds: Iterable[Kind]) -> Kind:
