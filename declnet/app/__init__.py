@@ -28,9 +28,9 @@ def main() -> int:
     # Pydantic looks through all installed packages for plug-ins of its own; declnet has none to offer it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
-        from declnet.app.commands import app
+        from declnet.app.commands import app_for
 
-        app(prog_name="declnet")
+        app_for(*sys.argv[1:2] or [""])(prog_name="declnet")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+from typer.main import get_command_name
 
 app = typer.Typer(
     help="Train neural networks from one YAML file.",
@@ -299,3 +302,15 @@ def schema(
     from declnet.app.schema import schema as run
 
     run(plugins=plugins)
+
+
+def app_for(word: str) -> typer.Typer:
+    """The app with the one command that is called so, else with all: Typer reads the signatures of all it has."""
+    named = [info for info in app.registered_commands if info.callback and _name(info.callback) == word]
+    lean = copy(app)
+    lean.registered_commands = named or app.registered_commands
+    return lean
+
+
+def _name(function: Callable[..., object]) -> str:
+    return get_command_name(function.__name__)

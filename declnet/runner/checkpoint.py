@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO
 
 import numpy as np
@@ -31,6 +32,7 @@ DAMAGE = (
     zlib.error,
     struct.error,
     SyntaxError,  # NumPy parses headers as Python literals
+    TokenError,  # as those of Python 2, where they are none
     TypeError,
     NotImplementedError,  # a compression nobody uses
     RuntimeError,  # an encrypted member

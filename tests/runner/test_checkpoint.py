@@ -51,6 +51,14 @@ def npy(array: object) -> bytes:
     return file.getvalue()
 
 
+def with_header(text: str) -> bytes:
+    """An archive of one array with this header."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode())
+    return file.getvalue()
+
+
 def meta(text: str) -> np.ndarray[Any, Any]:
     return np.array(text)
 
@@ -101,6 +109,10 @@ REFUSED: dict[str, tuple[bytes | None, str]] = {
     "objects": (
         npz(meta=meta('{"format": 1}'), x=np.array([None])),
         DAMAGED + "Object arrays cannot be loaded when allow_pickle=False",
+    ),
+    "header of no language": (
+        with_header("{'descr': (\n"),
+        DAMAGED + "('EOF in multi-line statement', (2, 0))",
     ),
 }
 MISREAD = {
