@@ -151,7 +151,7 @@ class Run:
             if len(fields) > 1:
                 raise DataError(f"the model reads {', '.join(fields)}: give a mapping from these names to arrays")
             inputs = {next(iter(fields)): inputs}
-        rows = fitting(inputs, fields, dtype)
+        rows = fitting(inputs, fields, predictor.learned, dtype)
         size = predictor.batch_size if batch_size is None else batch_size
         if size < 1:
             raise ConfigError(f"batch_size must be greater than 0, got {size}")

@@ -51,7 +51,7 @@ def evaluate(
             raise ConfigError(f"the split {part!r} is one of the run's own rows; of another file all are evaluated")
         overrides = [*overrides, _reading(data, trained.source(overrides))]
     experiment = trained.experiment(overrides)
-    rows = Rows(experiment, training=False)
+    rows = Rows(experiment, training=False, learned=trained.learned(experiment))
     part = part or ("test" if data is None else "all")
     chosen = rows.all if part == "all" else rows.splits.get(part)
     if chosen is None:

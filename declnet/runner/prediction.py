@@ -47,7 +47,7 @@ def predict(
         _opened(target) as file,
         writing(form, file, items, experiment.config.dtype, folder) as write,
     ):
-        for outputs in predictor.batches(rows(source, experiment, size), size):
+        for outputs in predictor.batches(rows(source, experiment, predictor.learned, size), size):
             batch = tell(items, outputs)
             write(batch)
             count += len(outputs[0])
