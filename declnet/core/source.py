@@ -33,9 +33,9 @@ class Asked(NamedTuple):
     gaps: bool = False
 
 
-def missing_value(where: str = "") -> str:
-    """What is said of a cell that is missing and may not be; `where` it is said which cells are."""
-    return f"missing value; the transform Impute fills it in{where}"
+def missing_value(it: str = "it") -> str:
+    """What is said of a cell that is missing and may not be."""
+    return f"missing value; the transform Impute fills {it} in"
 
 
 def not_a_number(cell: str) -> str:

@@ -19,8 +19,10 @@ from declnet.data.files import quote
 NOTHING = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
 """What many files write where there is no value."""
 
-LISTED = "; data.source.missing lists which cells stand for a missing value"
-"""Where a message could be about a missing value."""
+GAP = missing_value("what data.source.missing lists")
+
+MAYBE = ", and data.source.missing lists what stands for a missing value"
+"""What is added where a cell could be one."""
 
 
 class Cells(ABC):
@@ -40,7 +42,7 @@ class Cells(ABC):
     def wrong(self, cell: str) -> str | None:
         """What is wrong with a cell; None where nothing is."""
         if self.is_missing(cell):
-            return None if self.gaps else missing_value(LISTED)
+            return None if self.gaps else GAP
         return self.unfit(cell)
 
     @abstractmethod
@@ -72,8 +74,8 @@ class _Numbers(Cells):
     def unfit(self, cell: str) -> str | None:
         """A number is what Python reads as one, but for what is not finite and for digits grouped with _."""
         if not cell.strip():
-            return missing_value(LISTED)
-        hint = LISTED if cell.strip().lower() in NOTHING else ""
+            return GAP
+        hint = MAYBE if cell.strip().lower() in NOTHING else ""
         try:
             number = float(cell)
         except ValueError:
