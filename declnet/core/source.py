@@ -33,9 +33,9 @@ class Asked(NamedTuple):
     gaps: bool = False
 
 
-def missing_value(it: str = "it") -> str:
+def missing_value(what: str = "it in") -> str:
     """What is said of a cell that is missing and may not be."""
-    return f"missing value; the transform Impute fills {it} in"
+    return f"missing value; the transform Impute fills {what}"
 
 
 def not_a_number(cell: str) -> str:

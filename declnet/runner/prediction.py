@@ -39,7 +39,7 @@ def predict(
     form = form or _form(target)
     predictor = Predictor(trained)
     experiment, size = predictor.experiment, predictor.batch_size
-    items = told(experiment, probabilities=probabilities)
+    items = told(experiment, predictor.learned, probabilities=probabilities)
     folder = target.parent if isinstance(target, Path) else None
     count = 0
     with (

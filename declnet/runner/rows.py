@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,8 @@ from declnet.plan.plan import Plan
 from declnet.runner.experiment import Experiment
 from declnet.runner.model import Plans, Size
 from declnet.runner.transformed import Learned, Transformed, located
+
+Inverse = Callable[[Array], Array]
 
 
 class Rows:
@@ -54,12 +56,22 @@ class Rows:
         with located(experiment):
             self.transformed = Transformed(experiment, read, self.splits.get("train", self.all[:0]), learned)
             self._check_targets(experiment)
+        self.inverses = [*self._inverses(experiment)]
         size = experiment.config.loop.batch_size
         self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
         if training:
             self._check_first_batch()
             for name, rows in self.splits.items():
                 self.require_fit(experiment, name, rows, training=name == "train")
+
+    def _inverses(self, experiment: Experiment) -> Iterator[Inverse | None]:
+        """What puts a metric's numbers into the units of its target's columns."""
+        graph = experiment.graph(1)
+        for measure, (_, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True):
+            field = graph.field_of(target, reshaped=False)
+            pipeline = self.transformed.learned.pipelines.get(field or "")
+            wanted = pipeline is not None and measure.metric.in_units and pipeline.invertible
+            yield pipeline.invert if pipeline is not None and wanted else None
 
     @cached_property
     def digest(self) -> int:
@@ -95,8 +107,6 @@ class Rows:
     def _check_targets(self, experiment: Experiment) -> None:
         """Let the loss and the metrics look at their targets, where those are data fields."""
         graph = experiment.graph(1)
-        names = {value: name for name, value in graph.inputs.items()}
-        makers = {call.output: call for call in graph.calls}
         checks: list[tuple[Loss | Metric, int, int]] = [
             (call.component, call.inputs[0], call.inputs[-1])
             for call in graph.calls
@@ -105,10 +115,7 @@ class Rows:
         measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
         checks += [(measure.metric, output, target) for measure, (output, target) in measured]
         for component, output, target in checks:
-            value = target  # what only reshapes a field holds the same numbers
-            while value in makers and makers[value].component.alias(training=False) == "reshape":
-                value = makers[value].inputs[0]
-            if (name := names.get(value)) is not None:
+            if (name := graph.field_of(target)) is not None:
                 self._check_target(experiment, component, graph.specs[output], name)
 
     def _check_target(self, experiment: Experiment, component: Loss | Metric, output: Spec, target: str) -> None:

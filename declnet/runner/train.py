@@ -292,6 +292,8 @@ class _Run:
         for name in ("val", "test"):
             if name in self.rows.splits:
                 summary[name] = for_json(self._evaluate(name))
+        if self.rows.transformed.classes:
+            summary["classes"] = {name: list(own) for name, own in self.rows.transformed.classes.items()}
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
         self.directory.write_summary(summary)

@@ -20,7 +20,7 @@ from declnet.transforms.vocabulary import as_texts, by_column, ordered, texts_of
 @transforms.register
 @final
 class Impute(Transform):
-    """Fill in cells that are missing: output = input, or what the strategy gives for its column where there is none.
+    """Fill in missing cells: output = input, or what the strategy gives for its column where there is none.
 
     It comes first among the transforms of a field. Which cells are missing the source says: of a CSV file those
     that its `missing` lists, elsewhere null and nan. Predictions are left as they are.

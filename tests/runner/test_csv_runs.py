@@ -120,13 +120,15 @@ def test_a_run_directory_can_be_moved_with_its_table(fit: Callable[..., Trained]
             REGRESSION,
             "x",
             [],
-            "sub/t.csv:5:5: error: column 'c': 'x' is not a number; the transforms Category, OneHot and ClassLabels take texts\n    3,3,x\n        ^",
+            "sub/t.csv:5:5: error: column 'c': 'x' is not a number"
+            "; the transforms Category, OneHot and ClassLabels take texts\n    3,3,x\n        ^",
         ),
         (
             REGRESSION,
             "",
             [],
-            "sub/t.csv:5:5: error: column 'c': missing value; the transform Impute fills what data.source.missing lists in\n    3,3,\n        ^",
+            "sub/t.csv:5:5: error: column 'c': missing value"
+            "; the transform Impute fills in what data.source.missing lists\n    3,3,\n        ^",
         ),
         (
             REGRESSION,

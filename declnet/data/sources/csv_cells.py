@@ -19,7 +19,7 @@ from declnet.data.files import quote
 NOTHING = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
 """What many files write where there is no value."""
 
-GAP = missing_value("what data.source.missing lists")
+GAP = missing_value("in what data.source.missing lists")
 
 MAYBE = ", and data.source.missing lists what stands for a missing value"
 """What is added where a cell could be one."""
