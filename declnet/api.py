@@ -10,7 +10,7 @@ import numpy as np
 
 from declnet.config.plain import plain
 from declnet.core.metric import Result
-from declnet.core.spec import Array, numpy_dtype
+from declnet.core.spec import Array
 from declnet.errors import (
     BusyError,
     CheckpointError,
@@ -129,13 +129,21 @@ class Run:
         """Parameters and buffers by the names they have in PyTorch's state_dict: copies."""
         return {name: array.copy() for name, array in self._predictor.store.state_dict().items()}
 
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """The names of the classes that a target counts from 0, by data field, where they are known."""
+        return dict(self._predictor.learned.classes)
+
     def predict(
         self, inputs: Mapping[str, Array] | Array, batch_size: int | None = None, *, probabilities: bool = False
     ) -> Array | dict[str, Array]:
-        """What the network makes of some rows, in evaluation mode; of several outputs a dict by name.
+        """What the network makes of some rows, in evaluation mode; of several outputs a dict by name. Where a loss
+        compares an output with a target, it is in the units of the target's columns, before their transforms.
 
         Parameters:
-            inputs: an array for each data field that the model reads, rows first; where that is one, the array.
+            inputs: an array for each data field that the model reads, rows first; where that is one, the array. It
+                holds what the field's columns hold, before transforms: texts too, and nan or None for what is
+                missing where a transform fills it in.
             batch_size: rows at a time; left out: the config's, which gives the bits of the run's own evaluation
                 (32 where that says full).
             probabilities: what an output stands for by its loss: softmax for CrossEntropyLoss, exp for NLLLoss,
@@ -151,13 +159,13 @@ class Run:
             if len(fields) > 1:
                 raise DataError(f"the model reads {', '.join(fields)}: give a mapping from these names to arrays")
             inputs = {next(iter(fields)): inputs}
-        rows = fitting(inputs, fields, dtype)
+        rows = fitting(inputs, fields, predictor.learned, dtype)
         size = predictor.batch_size if batch_size is None else batch_size
         if size < 1:
             raise ConfigError(f"batch_size must be greater than 0, got {size}")
-        items = told(predictor.experiment, probabilities=probabilities, predictions=False)
+        items = told(predictor.experiment, predictor.learned, probabilities=probabilities, predictions=False)
         count = len(next(iter(rows.values())))
-        found = {item.name: np.empty((count, *item.shape), numpy_dtype(item.kind, dtype)) for item in items}
+        found = {item.name: np.empty((count, *item.shape), item.dtype(dtype)) for item in items}
         start = 0
         with predictor.running():
             for outputs in predictor.batches([rows], size):

@@ -25,7 +25,7 @@ LAYERS = ["app", "runner", "plan data config", "families", "core", "errors"]
 
 FAMILIES = {
     *("wrappers", "layers", "activations", "normalization", "dropout", "losses", "optimizers", "schedulers"),
-    *("metrics", "pooling", "operations", "initializers"),
+    *("metrics", "pooling", "operations", "initializers", "transforms"),
 }
 ABOVE_ALL = {"__main__", "api", "testing", ""}
 """The entry point, the API, what authors of components test with, and declnet itself, which hands on the API."""
@@ -203,7 +203,7 @@ def test_a_file_holds_one_idea(file: Path) -> None:
     assert ast.get_docstring(tree(file)) or "__main__" in file.name
 
 
-COMPONENTS = {cls.__name__: cls for registry in REGISTRIES for cls in registry.load().values()}
+COMPONENTS = {f"{registry.plural}.{name}": cls for registry in REGISTRIES for name, cls in registry.load().items()}
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

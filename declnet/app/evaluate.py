@@ -31,4 +31,4 @@ def evaluate(
     table(title, ("", "rows", *numbers), [(what, count(found.rows), *numbers.values())])
     for name, axes in found.matrices.items():
         if isinstance(counts := figures[name], list):
-            show_matrix(f"{what} {name}", axes, counts, "shown with --json")
+            show_matrix(f"{what} {name}", axes, counts, "shown with --json", found.names.get(name, ()))

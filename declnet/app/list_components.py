@@ -24,10 +24,10 @@ def list_components(name: str | None, wanted: str | None, *, as_json: bool) -> N
     if wanted is not None and wanted not in families:
         near = did_you_mean(wanted, families) or f"; there is {any_of(families, 'and')}"
         raise ConfigError(f"no family {wanted!r}{near}")
-    if name is not None:
-        _one(entries, name, as_json=as_json)
-        return
     chosen = [entry for entry in entries if wanted in (None, entry[1])]
+    if name is not None:
+        _one(chosen, name, as_json=as_json)
+        return
     if as_json:
         print_json([_describe(*entry) for entry in chosen])
         return
@@ -36,15 +36,18 @@ def list_components(name: str | None, wanted: str | None, *, as_json: bool) -> N
 
 
 def _one(entries: list[Entry], name: str, *, as_json: bool) -> None:
-    for entry in entries:
-        if entry[0] == name:
-            if as_json:
-                print_json(_describe(*entry))
-            else:
-                _explain(*entry)
-            return
-    known = [entry[0] for entry in entries]
-    raise ConfigError(f"no component {name!r}{did_you_mean(name, known) or '; declnet list-components shows all'}")
+    found = [entry for entry in entries if entry[0] == name]  # a module and a transform may have the same name
+    if not found:
+        near = did_you_mean(name, [entry[0] for entry in entries]) or "; declnet list-components shows all"
+        raise ConfigError(f"no component {name!r}{near}")
+    if as_json:
+        described = [_describe(*entry) for entry in found]
+        print_json(described if len(described) > 1 else described[0])
+        return
+    for number, entry in enumerate(found):
+        if number:
+            write()
+        _explain(*entry)
 
 
 def _explain(name: str, group: str, cls: type[Component]) -> None:

@@ -16,6 +16,7 @@ from declnet.core.metric import matrices
 from declnet.runner import resumption
 from declnet.runner.events import Event, Finished
 from declnet.runner.experiment import Experiment, load
+from declnet.runner.measure import matrix_names
 from declnet.runner.train import resume
 from declnet.runner.train import train as run
 
@@ -54,7 +55,8 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json(summary)
     else:
-        _show(summary, matrices(experiment.config.loop.metrics))
+        names = matrix_names(experiment, _classes(summary))
+        _show(summary, matrices(experiment.config.loop.metrics), names)
 
 
 def _end(summary: dict[str, object]) -> str:
@@ -62,19 +64,29 @@ def _end(summary: dict[str, object]) -> str:
     return "" if summary["ended_by"] == "epochs" else f", ended by {summary['ended_by']}"
 
 
-def _show(summary: dict[str, object], matrices: dict[str, tuple[str, str]]) -> None:
-    """The figures of each split, and where everything is; `matrices` are the axes of figures that are such."""
+def _classes(summary: dict[str, object]) -> dict[str, list[str]]:
+    """The names of classes, by data field."""
+    found = summary.get("classes")
+    return found if isinstance(found, dict) else {}
+
+
+def _show(
+    summary: dict[str, object], matrices: dict[str, tuple[str, str]], names: dict[str, Sequence[str]]
+) -> None:
+    """The figures of each split, and where everything is; `matrices` are the axes of figures that are such, and
+    `names` those of their classes.
+    """
     splits = {name: found for name in ("val", "test") if isinstance(found := summary.get(name), dict)}
     if splits:
-        names = [name for name in next(iter(splits.values())) if name not in matrices]
-        rows = [(split, *(figure(found[name]) for name in names)) for split, found in splits.items()]
+        numbers = [name for name in next(iter(splits.values())) if name not in matrices]
+        rows = [(split, *(figure(found[name]) for name in numbers)) for split, found in splits.items()]
         table(
             f"{summary['name']}: best epoch {summary['best_epoch']} of {summary['epochs']}{_end(summary)}",
-            ("", *names),
+            ("", *numbers),
             rows,
         )
     for name, axes in matrices.items():
         for split, found in splits.items():
-            show_matrix(f"{split} {name}", axes, found[name], "in summary.json")
+            show_matrix(f"{split} {name}", axes, found[name], "in summary.json", names.get(name, ()))
     parameters, seconds = summary["parameters"], summary["seconds"]
     write(f"{count(int(str(parameters)))} parameters, {seconds} s, written to {summary['run_dir']}")

@@ -42,10 +42,12 @@ from declnet.core.registry import (
     optimizers,
     schedulers,
     sources,
+    transforms,
 )
 from declnet.core.scheduler import Scheduled
 from declnet.core.source import Source
 from declnet.core.suggest import any_of, did_you_mean, nearest
+from declnet.core.transform import Transform
 from declnet.core.wrapper import Node, Refs, Term
 from declnet.errors import Diagnostic, Path, PluginError
 
@@ -56,6 +58,7 @@ ROLES: dict[type, Registry[Any]] = {
     Loss: losses,
     Optimizer: optimizers,
     Source: sources,
+    Transform: transforms,
 }
 """What a field of one of these types may name."""
 

@@ -20,6 +20,7 @@ from declnet.core.optimizer import Tuned
 from declnet.core.scheduler import WARMUP_START, Interval, Scheduled
 from declnet.core.source import Source
 from declnet.core.spec import DType
+from declnet.core.transform import Transform
 from declnet.core.wrapper import Node, Term
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -172,6 +173,9 @@ class DataField(Settings):
     )
     dtype: Literal["float", "int64"] | None = Field(
         None, description="int64 for class indices; left out: what the column holds, else float"
+    )
+    transforms: Annotated[tuple[Transform, ...], Words("a list of transforms")] = Field(
+        (), description="what is made of the columns, step by step; what it takes is learned of the training rows"
     )
 
     @classmethod

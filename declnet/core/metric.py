@@ -39,6 +39,9 @@ class Metric(Component, ABC):
     higher_is_better: ClassVar[bool | None] = None
     """Which of two results is the better one, so that it can choose the best epoch; None: neither."""
 
+    in_units: ClassVar[bool] = False
+    """Whether it compares numbers as they are, so that it is of those in the units of the target's own columns."""
+
     @abstractmethod
     def check(self, output: Spec, target: Spec) -> None:
         """Raise a `ShapeError` where the metric has no meaning for these."""

@@ -19,6 +19,7 @@ from declnet.core.metric import Metric
 from declnet.core.optimizer import Optimizer
 from declnet.core.scheduler import Scheduler
 from declnet.core.source import Source
+from declnet.core.transform import Transform
 from declnet.core.wrapper import Wrapper
 from declnet.errors import PluginError
 
@@ -190,6 +191,7 @@ initializers: Registry[Initialization] = Registry(
     "initializer", "initializers", ("initializers",), (Initialization,)
 )
 sources: Registry[Source] = Registry("source", "sources", ("data.sources",), (Source,))
+transforms: Registry[Transform] = Registry("transform", "transforms", ("transforms",), (Transform,))
 
 REGISTRIES: tuple[Registry[Component], ...] = (
     modules,  # type: ignore[assignment]
@@ -199,4 +201,5 @@ REGISTRIES: tuple[Registry[Component], ...] = (
     metrics,
     initializers,
     sources,
+    transforms,
 )

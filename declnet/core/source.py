@@ -3,22 +3,42 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, NamedTuple
 
 from declnet.core.component import Component
 from declnet.core.spec import Array, Kind
+from declnet.core.transform import Rows
 from declnet.errors import Mark, Path
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """What a source holds for each row under one name. `kind` None: a number, read as the config says. `refused`:
-    why no field can be made of it, where that is so.
+    why no field can be made of it, where that is so. `text`: whether its cells are texts, or may be read as such.
     """
 
     shape: tuple[int, ...] = ()
     kind: Kind | None = None
     refused: str = ""
+    text: Literal["no", "may", "yes"] = "no"
+
+
+class Asked(NamedTuple):
+    """How a column is to be read: as texts or as numbers, and whether cells may be missing."""
+
+    column: str
+    text: bool = False
+    gaps: bool = False
+
+
+def missing_value(what: str = "it in") -> str:
+    """What is said of a cell that is missing and may not be."""
+    return f"missing value; the transform Impute fills {what}"
+
+
+def not_a_number(cell: str) -> str:
+    """What is said of a text, already quoted, among numbers."""
+    return f"{cell} is not a number; the transforms Category, OneHot and ClassLabels take texts"
 
 
 class Source(Component, ABC):
@@ -54,6 +74,19 @@ class Source(Component, ABC):
 
         An array may be read-only, and a view of a file or of other memory: nothing is written to it.
         """
+
+    def read_as(self, asked: Sequence[Asked]) -> list[Rows]:
+        """The rows of columns as they are asked for, in that order. DataError as `read`.
+
+        A source of arrays has no texts, and NaN for what is missing: whoever asks looks for it where there may be
+        none. One whose columns `text` says more reads texts, and refuses what is missing itself.
+        """
+        columns = self.read(list(dict.fromkeys(item.column for item in asked)))
+        return [columns[item.column] for item in asked]
+
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """The names of the classes that a column of integers counts from 0, where the source has names."""
+        return ()
 
 
 def innermost(source: Source) -> tuple[Path, Source]:

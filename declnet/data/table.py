@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from declnet.core.source import Column, Source
+from declnet.core.source import Asked, Column, Source, missing_value
 from declnet.core.spec import Array, DType, Kind, Spec, numpy_dtype
+from declnet.core.transform import MISSING, Cells, Rows, Texts, Transform
+from declnet.data import chain
 from declnet.errors import RowError, ShapeError
 
 BLOCK = 1 << 20
@@ -21,17 +23,32 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One data field: its columns, whether they are stacked to a vector, and the spec of one row."""
+    """One data field: its columns, whether they are stacked to a vector, and the spec of one row as the model reads
+    it. `transforms` make that of `cells`, what the columns hold.
+    """
 
     columns: tuple[str, ...]
     stacked: bool
     spec: Spec
+    cells: Cells
+    transforms: tuple[Transform, ...] = ()
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """How its columns are to be read."""
+        text = self.cells.kind == "text"
+        return tuple(Asked(name, text, self.cells.gaps) for name in self.columns)
 
 
 def field(
-    known: Mapping[str, Column], columns: str | Sequence[str], kind: Kind | None, spared: Collection[str] = ()
+    known: Mapping[str, Column],
+    columns: str | Sequence[str],
+    kind: Kind | None,
+    spared: Collection[str] = (),
+    transforms: Sequence[Transform] = (),
 ) -> Field:
-    """Describe a field; a `ShapeError` where its columns are unknown or do not stack.
+    """Describe a field; a `ShapeError` where its columns are unknown or do not stack, and a `TransformError` where
+    a transform does not fit.
 
     A pattern stands for none of the columns that are spared.
     """
@@ -43,19 +60,16 @@ def field(
         if known[name].refused:
             raise ShapeError(f"column {name!r} {known[name].refused}", field=name)
     found = [known[name] for name in names]
-    kinds = {column.kind for column in found} - {None}
-    own: Kind = "float" if not kinds else next(iter(k for k in kinds if k)) if len(kinds) == 1 else "float"
-    if alone:
-        return Field(names, False, Spec(found[0].shape, kind or own))
     if not names:
         raise ShapeError("a field needs at least one column")
-    for name, column in zip(names, found, strict=True):
+    for name, column in zip(names, found, strict=True) if not alone else ():
         if column.shape:
             raise ShapeError(
                 f"only columns of single numbers can be put in a list, and {name!r} holds {Spec(column.shape)}; "
                 f"write it without brackets: {name}"
             )
-    return Field(names, True, Spec((len(names),), kind or own))
+    cells = chain.first_cells(names, found, kind, transforms, stacked=not alone)
+    return Field(names, not alone, chain.infer(transforms, cells).spec, cells, tuple(transforms))
 
 
 def listed(columns: str | Sequence[str]) -> tuple[str, ...]:
@@ -85,50 +99,77 @@ def _expanded(known: Mapping[str, Column], columns: Sequence[str], spared: Colle
     return tuple(names)
 
 
-def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:
+def read(source: Source, fields: Mapping[str, Field], dtype: DType) -> dict[str, Rows]:
     """The rows of all fields, as `stack` puts them together."""
-    return stack(source.read(columns_of(fields)), fields, dtype)
+    asked = asked_of(fields)
+    return stack(dict(zip(asked, source.read_as(asked), strict=True)), fields, dtype)
 
 
-def columns_of(fields: Mapping[str, Field]) -> list[str]:
-    """The columns that fields are made of, each once."""
-    return sorted({name for item in fields.values() for name in item.columns})
+def asked_of(fields: Mapping[str, Field]) -> list[Asked]:
+    """The columns that fields are made of, each once for each way in which it is read."""
+    return sorted({item for field in fields.values() for item in field.asked})
 
 
-def stack(columns: dict[str, Array], fields: Mapping[str, Field], dtype: DType) -> dict[str, Array]:
-    """Put columns together to fields, one array each, rows first, all numbers checked; RowError where one does not
-    fit. A column is taken out of `columns` with its last use.
+def stack(columns: dict[Asked, Rows], fields: Mapping[str, Field], dtype: DType) -> dict[str, Rows]:
+    """Put columns together to fields, rows first, all cells checked; RowError where one does not fit. A column is
+    taken out of `columns` with its last use.
 
     Most have the dtype that their field has. What would take more memory converted than it does now (bytes, a file
-    mapped into memory, windows that overlap) is left as it is, for batches to convert the rows that they gather.
+    mapped into memory, windows that overlap) is left as it is, for batches to convert the rows that they gather. A
+    field with transforms is left as its columns are, of several columns in float64: what it becomes, and when, is
+    decided by `Pipeline`.
     """
-    uses = Counter(name for item in fields.values() for name in item.columns)
-    arrays: dict[str, Array] = {}
+    uses = Counter(item for field in fields.values() for item in field.asked)
+    rows: dict[str, Rows] = {}
 
-    def take(column: str, wanted: np.dtype[Any]) -> Array:
-        """A column, checked; where nothing else is made of it, its memory is free once the caller is done."""
-        uses[column] -= 1
-        values = columns[column] if uses[column] else columns.pop(column)
-        _check(values, column, wanted)
-        return values
+    def take(asked: Asked) -> Rows:
+        """A column; where nothing else is made of it, its memory is free once the caller is done."""
+        uses[asked] -= 1
+        return columns[asked] if uses[asked] else columns.pop(asked)
 
     for name, item in fields.items():
-        wanted = numpy_dtype(item.spec.kind, dtype)
-        values = take(item.columns[0], wanted)
-        if not item.stacked:
-            arrays[name] = values if _is_left(values, wanted) else values.astype(wanted, order="C")
+        wanted = np.dtype(np.float64) if item.transforms else numpy_dtype(item.spec.kind, dtype)
+        if item.cells.kind == "int":
+            wanted = numpy_dtype("int", dtype)
+        first = take(item.asked[0])
+        if isinstance(first, Texts):
+            rows[name] = side_by_side(first, *map(take, item.asked[1:])) if item.stacked else first
             continue
-        arrays[name] = np.empty((len(values), len(item.columns)), wanted)
-        for index, column in enumerate(item.columns):
-            values = take(column, wanted) if index else values
-            arrays[name][:, index] = values
-    return arrays
+        _check(first, item.asked[0], wanted)
+        if not item.stacked:
+            rows[name] = first if item.transforms or _is_left(first, wanted) else first.astype(wanted, order="C")
+            continue
+        array = np.empty((len(first), len(item.columns)), wanted)
+        array[:, 0] = first
+        del first
+        for index, asked in enumerate(item.asked[1:], 1):
+            column = take(asked)
+            _check(column, asked, wanted)
+            array[:, index] = column
+        rows[name] = array
+    return rows
+
+
+def side_by_side(*rows: Rows) -> Texts:
+    """Columns of texts as one field, with the texts of all of them."""
+    columns = [column for column in rows if isinstance(column, Texts)]
+    different, places = np.unique(np.concatenate([column.values for column in columns]), return_inverse=True)
+    codes = np.empty((len(columns[0]), len(columns)), np.intc)
+    for index, own in enumerate(np.split(places, np.cumsum([len(column.values) for column in columns])[:-1])):
+        # MISSING is the last of the places.
+        codes[:, index] = np.append(own, MISSING)[columns[index].codes]
+    return Texts(codes, different)
 
 
 def _is_left(values: Array, wanted: np.dtype[Any]) -> bool:
     """Whether a column stays as it is: it has the dtype already, or would only grow."""
-    if values.dtype == wanted and values.flags.c_contiguous:
-        return True
+    return (values.dtype == wanted and values.flags.c_contiguous) or grows(values, wanted)
+
+
+def grows(values: Array, wanted: np.dtype[Any]) -> bool:
+    """Whether rows would take more memory in another dtype: of bytes, a file mapped into memory, or windows that
+    overlap.
+    """
     if values.ndim == 1 or not values[0].flags.c_contiguous:
         return False
     overlap = values.strides[0] < values[0].nbytes
@@ -142,15 +183,20 @@ def blocks(values: Array) -> Iterator[tuple[int, Array]]:
         yield start, values[start : start + step]
 
 
-def _check(values: Array, name: str, wanted: np.dtype[Any]) -> None:
+def _check(values: Rows, asked: Asked, wanted: np.dtype[Any]) -> None:
     """Go through a column, block by block; RowError where a number does not fit the dtype of its field."""
+    if isinstance(values, Texts):
+        raise AssertionError("texts that nobody asked for")
     find = _not_whole if wanted.kind == "i" else _not_finite
     for start, block in blocks(values):
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             wrong = find(block, wanted)
+        if wrong is not None and asked.gaps:
+            wrong &= ~np.isnan(block)
         if wrong is not None and wrong.any():
             place = tuple(np.argwhere(wrong)[0])
-            raise RowError(f"column {name!r}{_complaint(block[place], wanted)}", start + int(place[0]), name)
+            message = f"column {asked.column!r}{_complaint(block[place], wanted)}"
+            raise RowError(message, start + int(place[0]), asked.column)
 
 
 def _not_whole(block: Array, _: np.dtype[Any]) -> Array | None:
@@ -174,7 +220,8 @@ def _complaint(value: Any, wanted: np.dtype[Any]) -> str:
     if wanted.kind == "i":
         return f" is to hold integers (dtype: int64), but this is {value:g}"
     if not np.isfinite(value):
-        return f": {value:g} is not a finite number"
+        hint = f", but a {missing_value()}" if np.isnan(value) else ""
+        return f": {value:g} is not a finite number{hint}"
     return f": {value:g} is too large for {wanted}; dtype: float64 can hold it"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class _Mean(Meter):
 
 class _Difference(Metric, ABC):
     """A mean over the differences of outputs and targets."""
+
+    in_units: ClassVar[bool] = True
 
     @abstractmethod
     def added(self, differences: Array) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
@@ -65,6 +65,7 @@ class R2(Metric):
     """
 
     higher_is_better = True
+    in_units: ClassVar[bool] = True
 
     type: Literal["r2"] = "r2"
 

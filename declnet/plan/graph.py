@@ -107,6 +107,13 @@ class Graph:
             call = producers.get(call.inputs[0])
         return call
 
+    def field_of(self, value: int, *, reshaped: bool = True) -> str | None:
+        """The data field whose numbers a value holds, also `reshaped`; None where it is computed."""
+        producers = {call.output: call for call in self.calls}
+        while reshaped and value in producers and producers[value].component.alias(training=False) == "reshape":
+            value = producers[value].inputs[0]
+        return next((name for name, own in self.inputs.items() if own == value), None)
+
     def probabilities(self, value: int) -> bool:
         """Whether a value holds probabilities: Sigmoid or Softmax made it, or BCELoss reads it, which takes no
         other numbers.

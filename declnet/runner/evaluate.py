@@ -15,7 +15,7 @@ from declnet.core.random import generator
 from declnet.core.source import Source, innermost
 from declnet.core.threads import threads_for
 from declnet.errors import ConfigError, dotted
-from declnet.runner.measure import measure
+from declnet.runner.measure import matrix_names, measure
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
 from declnet.runner.trained import Trained
@@ -26,12 +26,15 @@ Part = Literal["test", "val", "train", "all"]
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Figures, and of how many rows. `matrices` are the axes of the figures that are such."""
+    """Figures, and of how many rows. `matrices` are the axes of the figures that are such, `names` the names of
+    their classes where they are known.
+    """
 
     part: Part
     rows: int
     figures: dict[str, Result]
     matrices: dict[str, tuple[str, str]]
+    names: dict[str, Sequence[str]]
 
 
 def evaluate(
@@ -51,7 +54,7 @@ def evaluate(
             raise ConfigError(f"the split {part!r} is one of the run's own rows; of another file all are evaluated")
         overrides = [*overrides, _reading(data, trained.source(overrides))]
     experiment = trained.experiment(overrides)
-    rows = Rows(experiment, training=False)
+    rows = Rows(experiment, training=False, learned=trained.learned(experiment))
     part = part or ("test" if data is None else "all")
     chosen = rows.all if part == "all" else rows.splits.get(part)
     if chosen is None:
@@ -64,7 +67,8 @@ def evaluate(
     largest = max(experiment.graph(size).largest for _, size in {*sizes, *rows.sizes()})
     with np.errstate(all="ignore"), threads_for(largest):
         figures = measure(model, rows, chosen)
-    return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics))
+    names = matrix_names(experiment, rows.transformed.classes)
+    return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics), names)
 
 
 def _parts(rows: Rows) -> str:

@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO, TextIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
 from declnet.core.source import innermost
 from declnet.core.spec import Array
 from declnet.data import table
-from declnet.data.sources.csv_stream import opened, stream
+from declnet.data.sources.csv_stream import Table, opened, stream
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.runner.checkpoint import DAMAGE
 from declnet.runner.experiment import Experiment
-from declnet.runner.inputs import Rows, cast, require_counts, require_names, require_shape
+from declnet.runner.inputs import Rows, prepared, require_counts, require_names, require_shape
+from declnet.runner.transformed import Learned
 
 CHUNK = 1 << 20
 """Bytes of one array that are held at a time."""
@@ -28,24 +29,25 @@ CHUNK = 1 << 20
 STDIN = "<stdin>"
 
 
-def rows(source: Path | BinaryIO, experiment: Experiment, multiple: int) -> Iterator[Rows]:
-    """The rows of a file, or of a stream, which is a CSV file. All chunks but the last have a `multiple` of rows.
+def rows(source: Path | BinaryIO, experiment: Experiment, learned: Learned, multiple: int) -> Iterator[Rows]:
+    """The rows of a file, or of a stream, which is a CSV file, as the model reads them. All chunks but the last
+    have a `multiple` of rows.
 
     DataError where the file cannot be read, or holds what the model cannot take.
     """
     if isinstance(source, Path) and source.suffix.lower() == ".npz":
-        yield from _arrays(source, experiment, multiple)
+        yield from _arrays(source, experiment, learned, multiple)
         return
     for name, item in experiment.inputs.items():
-        if item.spec.shape and not item.stacked:
+        if item.cells.shape and not item.stacked:
             raise DataError(
-                f"the model reads {name!r}, {item.spec} a row, and a cell of a CSV file holds one number: "
+                f"the model reads {name!r}, {item.cells.spec} a row, and a cell of a CSV file holds one number: "
                 f"give an .npz file with an array {', '.join(experiment.inputs)}"
             )
     if not isinstance(source, Path):
         text = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
         try:
-            yield from _table(text, STDIN, experiment, multiple)
+            yield from _table(Table(text, Path(STDIN), *_written(experiment)), experiment, learned, multiple)
         except OSError as error:
             raise DataError(f"{STDIN}: cannot be read: {error.strerror or error}") from None
         finally:
@@ -53,18 +55,22 @@ def rows(source: Path | BinaryIO, experiment: Experiment, multiple: int) -> Iter
         return
     try:
         with opened(source) as file:
-            yield from _table(file, str(source), experiment, multiple)
+            yield from _table(Table(file, source, *_written(experiment)), experiment, learned, multiple)
     except DataError as error:  # the file was named here, not under a key of the config
         raise DataError(*(replace(item, path=()) for item in error.diagnostics)) from None
 
 
-def _table(file: TextIO, name: str, experiment: Experiment, multiple: int) -> Iterator[Rows]:
-    fields, dtype = experiment.inputs, experiment.config.dtype
+def _written(experiment: Experiment) -> tuple[str, tuple[str, ...]]:
+    """The delimiter, and what stands for a missing value: as in the table that was trained on."""
     _, source = innermost(experiment.config.data.source)
-    delimiter = getattr(source, "delimiter", ",")  # the table that was trained on was written the same way
-    for chunk in stream(file, name, delimiter, table.columns_of(fields), multiple):
+    return getattr(source, "delimiter", ","), getattr(source, "missing", ("",))
+
+
+def _table(read: Table, experiment: Experiment, learned: Learned, multiple: int) -> Iterator[Rows]:
+    fields, dtype = experiment.inputs, experiment.config.dtype
+    for chunk in stream(read, table.asked_of(fields), multiple):
         try:
-            stacked = table.stack(chunk.columns, fields, dtype)
+            stacked = learned.apply(table.stack(chunk.columns, fields, dtype))
         except RowError as error:
             if error.column is None:
                 raise
@@ -115,7 +121,7 @@ HEADERS: Mapping[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], b
 }
 
 
-def _arrays(path: Path, experiment: Experiment, multiple: int) -> Iterator[Rows]:
+def _arrays(path: Path, experiment: Experiment, learned: Learned, multiple: int) -> Iterator[Rows]:
     fields, dtype = experiment.inputs, experiment.config.dtype
     with ExitStack() as stack:
         members: dict[str, _Member] = {}
@@ -125,7 +131,7 @@ def _arrays(path: Path, experiment: Experiment, multiple: int) -> Iterator[Rows]
         for name, item in fields.items():
             with _archive(path, name):
                 members[name] = member = _Member.of(stack.enter_context(archive.open(f"{name}.npy")))
-                require_shape(name, member.dtype, member.shape, item.spec)
+                require_shape(name, member.dtype, member.shape, item.cells)
         with _archive(path):
             require_counts({name: member.shape[0] for name, member in members.items()})
         count = next(iter(members.values())).shape[0]
@@ -136,7 +142,7 @@ def _arrays(path: Path, experiment: Experiment, multiple: int) -> Iterator[Rows]
             for name, member in members.items():
                 with _archive(path, name):
                     array = member.rows(min(step, count - start))
-                    chunk[name] = cast(name, array, fields[name].spec.kind, dtype, start)
+                    chunk[name] = prepared(name, array, fields[name], learned, dtype, first=start)
             yield chunk
         for name, member in members.items():
             with _archive(path, name):

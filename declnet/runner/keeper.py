@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -39,10 +40,17 @@ class Keeper:
     whoever goes on finds the right one under either name.
     """
 
-    def __init__(self, directory: RunDirectory, every: int | None, monitor: Monitor) -> None:
+    def __init__(
+        self,
+        directory: RunDirectory,
+        every: int | None,
+        monitor: Monitor,
+        learned: Mapping[str, Array] = MappingProxyType({}),
+    ) -> None:
         """`every` is the number of epochs between checkpoints, None for as many as cost little; `monitor` says
-        which epoch is the best.
+        which epoch is the best. `learned` is what both checkpoints have that no step changes.
         """
+        self._learned = learned
         self.best = Best()
         self.saved_epoch = 0
         self.directory = directory.checkpoints
@@ -95,9 +103,9 @@ class Keeper:
         new = self.best.state if not self.best.saved else None
         if new is not None:
             model = {f"model/{name}": array for name, array in new.items()}
-            checkpoint.save(self._next, model, {"epoch": self.best.epoch})
+            checkpoint.save(self._next, {**model, **self._learned}, {"epoch": self.best.epoch})
         best = {"best_epoch": self.best.epoch, "best": self.best.value}
-        checkpoint.save(self.last, state(), {"epoch": epoch, **best, **meta})
+        checkpoint.save(self.last, {**state(), **self._learned}, {"epoch": epoch, **best, **meta})
         if new is not None:
             self._promote()
             self.best.saved = True

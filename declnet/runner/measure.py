@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from declnet.core.metric import Result
 from declnet.core.spec import Array
+from declnet.runner.experiment import Experiment
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
 
 
 def measure(model: Model, rows: Rows, chosen: Array) -> dict[str, Result]:
-    """The mean loss of a row, and the metrics of all the chosen ones, by label."""
+    """The mean loss of a row, and the metrics of all the chosen ones, by label: those that say so in the units of
+    the target's columns, whatever transforms make of them.
+    """
     meters = model.meters()
     total = 0.0
     for plan, count in rows.batches(chosen, model.plans, training=False):
         total += plan.run() * count
-        for meter, (output, target) in zip(meters.values(), plan.measured, strict=True):
-            meter.update(output, target)
+        for meter, compared, invert in zip(meters.values(), plan.measured, rows.inverses, strict=True):
+            meter.update(*(compared if invert is None else map(invert, compared)))
     return {"loss": total / len(chosen)} | {label: meter.result() for label, meter in meters.items()}
+
+
+def matrix_names(experiment: Experiment, classes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """The names of the classes of those figures that are a matrix, by label, where they are known; `classes` are
+    those of data fields.
+    """
+    graph = experiment.graph(1)
+    measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
+    fields = {item.label: graph.field_of(target) for item, (_, target) in measured if item.metric.axes}
+    return {label: classes[name] for label, name in fields.items() if name is not None and name in classes}
 
 
 def for_json(found: Mapping[str, Result]) -> dict[str, Result | None]:

@@ -31,6 +31,7 @@ class Predictor:
         self._flops = graph.largest
         self.store = Store(graph.parameters, graph.buffers, [], config.dtype)
         trained.fill(self.store)
+        self.learned = trained.learned(self.experiment)
         self._noise = generator(config.seed, "noise")
         self._plans: dict[int, Plan] = {}
 

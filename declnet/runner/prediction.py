@@ -39,7 +39,7 @@ def predict(
     form = form or _form(target)
     predictor = Predictor(trained)
     experiment, size = predictor.experiment, predictor.batch_size
-    items = told(experiment, probabilities=probabilities)
+    items = told(experiment, predictor.learned, probabilities=probabilities)
     folder = target.parent if isinstance(target, Path) else None
     count = 0
     with (
@@ -47,7 +47,7 @@ def predict(
         _opened(target) as file,
         writing(form, file, items, experiment.config.dtype, folder) as write,
     ):
-        for outputs in predictor.batches(rows(source, experiment, size), size):
+        for outputs in predictor.batches(rows(source, experiment, predictor.learned, size), size):
             batch = tell(items, outputs)
             write(batch)
             count += len(outputs[0])

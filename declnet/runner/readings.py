@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from declnet.core.component import Loss
-from declnet.core.spec import Array, Kind
+from declnet.core.spec import Array, DType, Kind, numpy_dtype
 from declnet.core.suggest import any_of
 from declnet.errors import ConfigError
+from declnet.plan.graph import Call, Graph
 from declnet.runner.experiment import Experiment
 from declnet.runner.outline import outline
+from declnet.runner.transformed import Learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,14 @@ class Told:
     kind: Kind
     position: int
     make: Callable[[Array], Array]
+    names: tuple[str, ...] = ()
+    """Of classes, where these are told by their names and not as numbers."""
+    labels: tuple[str, ...] = ()
+    """What each number of a row belongs to, where it has a name."""
+
+    def dtype(self, dtype: DType) -> np.dtype[Any]:
+        """Of the array, in a config of this dtype."""
+        return np.array(self.names).dtype if self.names else numpy_dtype(self.kind, dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +82,16 @@ READINGS: Mapping[str, Reading] = {
 """By the loss's type. The outputs of other losses stand for no probabilities."""
 
 
-def told(experiment: Experiment, *, probabilities: bool = False, predictions: bool = True) -> list[Told]:
+REGRESSION = ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
+"""Losses whose outputs are what the target is."""
+
+
+def told(
+    experiment: Experiment, learned: Learned, *, probabilities: bool = False, predictions: bool = True
+) -> list[Told]:
     """Each output or, with `probabilities`, those that it stands for; with `predictions`, before it the class.
+
+    Classes have the names that the target's have, and what stands for a target is in the units of its column.
 
     ConfigError where an output is not one for each row, or none stands for probabilities that are wanted.
     """
@@ -80,29 +99,62 @@ def told(experiment: Experiment, *, probabilities: bool = False, predictions: bo
     network, graph, larger = outline(experiment), experiment.forward(1), experiment.forward(2)
     names = [network.names[value] for value in network.outputs]
     names = ["output"] if len(names) == 1 and names[0].isdecimal() else names
-    losses = {
-        call.inputs[0]: call.component for call in experiment.graph(1).calls if isinstance(call.component, Loss)
-    }
+    whole = experiment.graph(1)
+    losses = {call.inputs[0]: call for call in whole.calls if isinstance(call.component, Loss)}
     found: list[Told] = []
     for position, (value, name) in enumerate(zip(network.outputs, names, strict=True)):
         row = graph.specs[value].shape[1:]
         if graph.specs[value].shape != (1, *row) or larger.specs[value].shape != (2, *row):
             raise ConfigError(f"the model's {name} is not one for each row: {larger.specs[value]} for two rows")
-        loss = losses.get(value)
-        reading = None if loss is None else READINGS.get(loss.type)
-        if reading is not None:
+        call = losses.get(value)
+        reading = None if call is None else READINGS.get(call.component.type)
+        if call is not None and reading is not None:
             own = name if len(names) > 1 or name in ("prediction", "probability") else ""
-            classes = row[1:] if reading.classes else row
-            if predictions:
-                found.append(Told(_of(own, "prediction"), classes, "int", position, reading.prediction))
+            known = learned.classes.get(whole.field_of(call.inputs[-1]) or "", ())
+            prediction, probability = _read(reading, own, row, position, known)
+            found += [prediction] * predictions + [probability] * probabilities
             if probabilities:
-                found.append(Told(_of(own, "probability"), row, "float", position, reading.probability))
                 continue
-        found.append(Told(name, row, graph.specs[value].kind, position, _itself))
-    if probabilities and not any(loss.type in READINGS for loss in losses.values()):
-        kinds = any_of(sorted({loss.type for loss in losses.values()}), "and")
-        raise ConfigError(f"no output stands for probabilities: {any_of(READINGS)} read them as such, not {kinds}")
+        make = _itself if call is None else _in_units(call, whole, learned)
+        found.append(Told(name, row, graph.specs[value].kind, position, make))
+    kinds = sorted({call.component.type for call in losses.values()})
+    if probabilities and not any(kind in READINGS for kind in kinds):
+        raise ConfigError(
+            f"no output stands for probabilities: {any_of(READINGS)} read them as such, not {any_of(kinds, 'and')}"
+        )
     return found
+
+
+def _read(
+    reading: Reading, own: str, row: tuple[int, ...], position: int, known: tuple[str, ...]
+) -> tuple[Told, Told]:
+    """The class that an output stands for, and the probabilities; `known` are the names of classes."""
+    count = row[0] if reading.classes and row else 2
+    # A network may have more outputs than there are classes.
+    names = tuple(known[index] if index < len(known) else str(index) for index in range(count)) if known else ()
+    index = np.array(names)
+
+    def name(output: Array) -> Array:
+        found: Array = index[reading.prediction(output)]
+        return found
+
+    classes, make = row[1:] if reading.classes else row, name if names else reading.prediction
+    prediction = Told(_of(own, "prediction"), classes, "int", position, make, names)
+    title = _of(own, "probability")
+    if names and not reading.classes:
+        title = f"{title}_{names[1]}"
+    labels = names if reading.classes and len(row) == 1 else ()
+    return prediction, Told(title, row, "float", position, reading.probability, labels=labels)
+
+
+def _in_units(call: Call, graph: Graph, learned: Learned) -> Callable[[Array], Array]:
+    """What makes an output one in the units of its target's column, where its loss compares the two."""
+    name = graph.field_of(call.inputs[-1], reshaped=False)
+    pipeline = learned.pipelines.get(name or "")
+    if pipeline is None or not pipeline.invertible or call.component.type not in REGRESSION:
+        return _itself
+    invert = pipeline.invert
+    return lambda output: invert(output).astype(output.dtype)
 
 
 def _of(name: str, what: str) -> str:

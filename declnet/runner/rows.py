@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -12,12 +12,16 @@ from declnet.config.schema import Config
 from declnet.core.component import Loss
 from declnet.core.metric import Metric
 from declnet.core.random import generator
-from declnet.core.spec import Array, Spec, numpy_dtype
+from declnet.core.spec import Array, Spec
+from declnet.core.suggest import some
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.plan.plan import Plan
-from declnet.runner.experiment import Experiment, placed
+from declnet.runner.experiment import Experiment
 from declnet.runner.model import Plans, Size
+from declnet.runner.transformed import Learned, Transformed, located
+
+Inverse = Callable[[Array], Array]
 
 
 class Rows:
@@ -26,23 +30,33 @@ class Rows:
     Rows that are only evaluated need not be enough to train on.
     """
 
-    def __init__(self, experiment: Experiment, *, training: bool = True) -> None:
-        """Read and split. DataError where a cell, a class or the number of rows is wrong."""
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        training: bool = True,
+        learned: Learned | None = None,
+        noise: np.random.Generator | None = None,
+    ) -> None:
+        """Read, split and transform. DataError where a cell, a class or the number of rows is wrong.
+
+        `learned` is what the transforms learned in training; left out, they learn from the training rows.
+        `noise` is what augmentation of training batches draws from.
+        """
+        self._noise = noise
         self._config: Config = experiment.config
         self._training = training
         self._drop_last = training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
         source = experiment.config.data.source
-        try:
-            self._arrays = table.read(source, self._fields, experiment.config.dtype)
-            self._check_targets(experiment)
-        except RowError as error:
-            mark = None if error.column is None else source.locate(error.row, error.column)
-            raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
-        except DataError as error:
-            raise DataError(*placed(error, experiment.document)) from None
-        self.all = np.arange(len(next(iter(self._arrays.values()))))
+        with located(experiment):
+            read = table.read(source, self._fields, experiment.config.dtype)
+        self.all = np.arange(len(next(iter(read.values()))))
         self.splits = self._split()
+        with located(experiment):
+            self.transformed = Transformed(experiment, read, self.splits.get("train", self.all[:0]), learned)
+            self._check_targets(experiment)
+        self.inverses = [*self._inverses(experiment)]
         size = experiment.config.loop.batch_size
         self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
         if training:
@@ -50,11 +64,20 @@ class Rows:
             for name, rows in self.splits.items():
                 self.require_fit(experiment, name, rows, training=name == "train")
 
+    def _inverses(self, experiment: Experiment) -> Iterator[Inverse | None]:
+        """What puts a metric's numbers into the units of its target's columns."""
+        graph = experiment.graph(1)
+        for measure, (_, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True):
+            field = graph.field_of(target, reshaped=False)
+            pipeline = self.transformed.learned.pipelines.get(field or "")
+            wanted = pipeline is not None and measure.metric.in_units and pipeline.invertible
+            yield pipeline.invert if pipeline is not None and wanted else None
+
     @cached_property
     def digest(self) -> int:
         """A check sum of all rows: other data give another one."""
         found = 0
-        for array in self._arrays.values():
+        for array in self.transformed.arrays():
             for _, block in table.blocks(array):  # an array may be a view of a file
                 found = zlib.crc32(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data, found)
         return found
@@ -84,8 +107,6 @@ class Rows:
     def _check_targets(self, experiment: Experiment) -> None:
         """Let the loss and the metrics look at their targets, where those are data fields."""
         graph = experiment.graph(1)
-        names = {value: name for name, value in graph.inputs.items()}
-        makers = {call.output: call for call in graph.calls}
         checks: list[tuple[Loss | Metric, int, int]] = [
             (call.component, call.inputs[0], call.inputs[-1])
             for call in graph.calls
@@ -94,21 +115,19 @@ class Rows:
         measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
         checks += [(measure.metric, output, target) for measure, (output, target) in measured]
         for component, output, target in checks:
-            value = target  # what only reshapes a field holds the same numbers
-            while value in makers and makers[value].component.alias(training=False) == "reshape":
-                value = makers[value].inputs[0]
-            if (name := names.get(value)) is not None:
+            if (name := graph.field_of(target)) is not None:
                 self._check_target(experiment, component, graph.specs[output], name)
 
     def _check_target(self, experiment: Experiment, component: Loss | Metric, output: Spec, target: str) -> None:
         """Let a loss or a metric look at all rows of a target, in the dtype that batches have."""
         field = self._fields[target]
-        dtype = numpy_dtype(field.spec.kind, experiment.config.dtype)
-        for start, block in table.blocks(self._arrays[target]):
+        for start, block in self.transformed.blocks(target):
             try:
-                component.check_target(output, block.astype(dtype, copy=False))
+                component.check_target(output, block)
             except RowError as error:
-                hint = experiment.config.data.source.hint(field.columns[0])
+                names = self.transformed.classes.get(target, ())
+                known = f"; there are {len(names)} classes: {some(names)}" if field.transforms and names else ""
+                hint = known or experiment.config.data.source.hint(field.columns[0])
                 raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
 
     def _split(self) -> dict[str, Array]:
@@ -151,13 +170,9 @@ class Rows:
     def fill(self, chosen: Array, plans: Plans, *, training: bool) -> Plan:
         """Put these rows into the buffers of the plan for so many; the plan."""
         plan = plans[training, len(chosen)]
+        noise = self._noise if training else None
         for name, buffer in plan.inputs.items():
-            array = self._arrays[name]
-            if array.dtype == buffer.dtype and array.flags.c_contiguous and array.flags.aligned:
-                # `clip` spares a copy of the result; row numbers are always in range.
-                np.take(array, chosen, axis=0, out=buffer, mode="clip")
-            else:  # `take` would copy all of it
-                buffer[...] = array[chosen]
+            self.transformed.gather(name, chosen, buffer, noise)
         return plan
 
     def batches(self, rows: Array, plans: Plans, *, training: bool, skip: int = 0) -> Iterator[tuple[Plan, int]]:

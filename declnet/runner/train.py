@@ -91,9 +91,9 @@ class _Run:
     def __init__(self, experiment: Experiment) -> None:
         self.started = time.perf_counter()
         self.experiment, self.loop = experiment, experiment.config.loop
-        self.rows = Rows(experiment)
+        self.noise = generator(experiment.config.seed, "noise")
+        self.rows = Rows(experiment, noise=self.noise)
         self.config = settled(experiment.config, experiment.document, self.rows.steps)
-        self.noise = generator(self.config.seed, "noise")
         self.order = generator(self.config.seed, "shuffle")
         self.model = Model(experiment, self.rows.sizes(), self.noise)
         self.store = self.model.store
@@ -115,7 +115,9 @@ class _Run:
     def events(self, directory: RunDirectory, saved: Saved | None = None) -> Iterator[Event]:
         """The whole run, or what is left of it."""
         self.directory = directory
-        self.keeper = Keeper(directory, self.loop.checkpoint_every, self.monitor)
+        self.keeper = Keeper(
+            directory, self.loop.checkpoint_every, self.monitor, self.rows.transformed.learned.state_dict()
+        )
         # What overflows shows in the loss, which is checked at every step.
         with np.errstate(all="ignore"), threads_for(self.model.largest), Signals() as signals:
             yield from self._events(signals, saved)
@@ -290,6 +292,8 @@ class _Run:
         for name in ("val", "test"):
             if name in self.rows.splits:
                 summary[name] = for_json(self._evaluate(name))
+        if self.rows.transformed.classes:
+            summary["classes"] = {name: list(own) for name, own in self.rows.transformed.classes.items()}
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
         self.directory.write_summary(summary)

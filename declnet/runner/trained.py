@@ -15,9 +15,13 @@ from declnet.plan.store import Store
 from declnet.runner import checkpoint
 from declnet.runner.experiment import Experiment, load, source_of
 from declnet.runner.files import machine
+from declnet.runner.transformed import CLASSES, TRANSFORMS, Learned
 
 Which = Literal["best", "last"]
 """The checkpoint: of the best epoch, as `loop.monitor` chose it, or where training stopped."""
+
+CHANGED = "config.yaml was changed after training, or settings change the model"
+"""Why a checkpoint may not fit."""
 
 
 class Trained:
@@ -35,6 +39,7 @@ class Trained:
         self.epoch = meta.get("epoch")
         # Where parameters are averaged, the average is what is evaluated; that of the best epoch is its model.
         self.state: dict[str, Array] = checkpoint.part(arrays, "model/") | checkpoint.part(arrays, "ema/")
+        self._arrays = {name: array for name, array in arrays.items() if name.startswith((TRANSFORMS, CLASSES))}
 
     def _require_files(self) -> None:
         if not (self.path / "config.yaml").is_file():
@@ -60,8 +65,14 @@ class Trained:
         try:
             store.load_state_dict(self.state)
         except CheckpointError as error:
-            why = "config.yaml was changed after training, or settings change the model"
-            raise CheckpointError(f"{self.file}: {error.diagnostics[0].message}; {why}") from None
+            raise CheckpointError(f"{self.file}: {error.diagnostics[0].message}; {CHANGED}") from None
+
+    def learned(self, experiment: Experiment) -> Learned:
+        """What was learned before training. CheckpointError where it is of other transforms."""
+        try:
+            return Learned.of(experiment, self._arrays)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.file}: {error.diagnostics[0].message}; {CHANGED}") from None
 
     @cached_property
     def summary(self) -> dict[str, object] | None:

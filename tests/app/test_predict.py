@@ -185,7 +185,10 @@ def test_a_bad_cell_leaves_the_old_file(command: Command) -> None:
     (command.cwd / "old.csv").write_text("as it was\n", encoding="utf-8")
     result = command.each("predict runs/kinds-1 --input bad.csv --output old.csv")[0]
     assert (result.rc, result.stdout) == (3, "")
-    assert result.stderr == "bad.csv:3:3: error: column 'b': 'two' is not a number\n    1,two\n      ^\n"
+    assert (
+        result.stderr == "bad.csv:3:3: error: column 'b': 'two' is not a number"
+        "; the transforms Category, OneHot and ClassLabels take texts\n    1,two\n      ^\n"
+    )
     assert (command.cwd / "old.csv").read_text(encoding="utf-8") == "as it was\n"
     assert not list(command.cwd.glob("*.tmp"))
 

@@ -109,7 +109,12 @@ def read(array: np.ndarray[Any, Any], kind: Kind = "float", dtype: DType = "floa
 @pytest.mark.parametrize(
     "case",
     [
-        (np.nan, "f2", "float", "column 'c': nan is not a finite number"),
+        (
+            np.nan,
+            "f2",
+            "float",
+            "column 'c': nan is not a finite number, but a missing value; the transform Impute fills it in",
+        ),
         (-np.inf, "f8", "float", "column 'c': -inf is not a finite number"),
         (1e39, "f8", "float", "column 'c': 1e+39 is too large for float32; dtype: float64 can hold it"),
         (0.5, "f4", "int", "column 'c' is to hold integers (dtype: int64), but this is 0.5"),

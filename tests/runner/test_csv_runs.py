@@ -116,8 +116,20 @@ def test_a_run_directory_can_be_moved_with_its_table(fit: Callable[..., Trained]
             "sub/t.csv:5:5: error: column 'c' is to hold integers (dtype: int64), but this is 0.5\n"
             "    3,3,0.5\n        ^",
         ),
-        (REGRESSION, "x", [], "sub/t.csv:5:5: error: column 'c': 'x' is not a number\n    3,3,x\n        ^"),
-        (REGRESSION, "", [], "sub/t.csv:5:5: error: column 'c': missing value\n    3,3,\n        ^"),
+        (
+            REGRESSION,
+            "x",
+            [],
+            "sub/t.csv:5:5: error: column 'c': 'x' is not a number"
+            "; the transforms Category, OneHot and ClassLabels take texts\n    3,3,x\n        ^",
+        ),
+        (
+            REGRESSION,
+            "",
+            [],
+            "sub/t.csv:5:5: error: column 'c': missing value"
+            "; the transform Impute fills in what data.source.missing lists\n    3,3,\n        ^",
+        ),
         (
             REGRESSION,
             "1",

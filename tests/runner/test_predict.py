@@ -28,6 +28,7 @@ from declnet.runner.readings import READINGS, told
 from declnet.runner.rows import Rows
 from declnet.runner.train import train
 from declnet.runner.trained import Trained
+from declnet.runner.transformed import Learned
 
 if TYPE_CHECKING:
     from conftest import Trained as Fitted
@@ -117,7 +118,10 @@ def test_several_outputs_stay_whole(fit: Callable[..., Fitted], table: Path) -> 
         wanted = trunk @ state[f"heads.{name}.weight"].T + state[f"heads.{name}.bias"]
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
     assert [a.tobytes() for a in run_on(trained, {"left": inputs["left"]})] == [a.tobytes() for a in outputs]
-    names = [(item.name, item.shape, item.kind) for item in told(trained.experiment(), probabilities=True)]
+    names = [
+        (item.name, item.shape, item.kind)
+        for item in told(trained.experiment(), Learned({}, {}), probabilities=True)
+    ]
     assert names == [
         ("heads.value", (1,), "float"),
         ("heads.kind_prediction", (), "int"),
@@ -310,7 +314,7 @@ def test_probabilities_are_pytorch_s() -> None:
 def test_names(fit: Callable[..., Fitted], table: Path, settings: list[str], names: list[str]) -> None:
     other = ["data.targets=[c]", "loop.metrics=[]"] if settings and "loss" in settings[0] else []
     run = fit(TABLE, *settings, *other)
-    assert [item.name for item in told(Trained(run.path).experiment())] == names
+    assert [item.name for item in told(Trained(run.path).experiment(), Learned({}, {}))] == names
 
 
 def test_probabilities_there_are_not(fit: Callable[..., Fitted], table: Path) -> None:
@@ -350,8 +354,10 @@ def refused(trained: Trained, source: bytes, name: str = "new.csv") -> str:
 def test_a_table_that_is_wrong(fit: Callable[..., Fitted], table: Path) -> None:
     trained = Trained(fit(TABLE).path)
     assert refused(trained, b"b,n,a\n1,x,2\n3,y,four\n,z,5\n") == (
-        "new.csv:3:5: error: column 'a': 'four' is not a number\n    3,y,four\n        ^\n"
-        "new.csv:4:1: error: column 'b': missing value\n    ,z,5\n    ^"
+        "new.csv:3:5: error: column 'a': 'four' is not a number"
+        "; the transforms Category, OneHot and ClassLabels take texts\n    3,y,four\n        ^\n"
+        "new.csv:4:1: error: column 'b': missing value"
+        "; the transform Impute fills in what data.source.missing lists\n    ,z,5\n    ^"
     )
     assert refused(trained, b"A,c\n1,2\n") == ("error: new.csv: no column 'a'\nerror: new.csv: no column 'b'")
     assert refused(trained, b"a,b\n") == "new.csv:1:1: error: there are no rows below the header"
@@ -372,7 +378,9 @@ def test_a_bad_cell_far_down_has_its_place(fit: Callable[..., Fitted], table: Pa
     trained = Trained(fit(TABLE).path)
     rows = "".join(f"{i},{i % 7}\n" for i in range(70_000))
     assert refused(trained, f"a,b\n{rows}1,?\n".encode()) == (
-        "new.csv:70002:3: error: column 'b': '?' is not a number\n    1,?\n      ^"
+        "new.csv:70002:3: error: column 'b': '?' is not a number"
+        "; the transforms Category, OneHot and ClassLabels take texts"
+        ", and data.source.missing lists what stands for a missing value\n    1,?\n      ^"
     )
     assert refused(trained, f"a,b\n{rows}1,1e300\n".encode()) == (
         "new.csv:70002:3: error: column 'b': 1e+300 is too large for float32; dtype: float64 can hold it\n"
@@ -471,7 +479,7 @@ def test_arrays_that_do_not_fit(fit: Callable[..., Fitted], table: Path, inputs:
         ).path
     ).experiment()
     with pytest.raises(DataError) as caught:
-        fitting(inputs, experiment.inputs, experiment.config.dtype)
+        fitting(inputs, experiment.inputs, Learned({}, {}), experiment.config.dtype)
     assert str(caught.value) == f"error: {message}"
 
 

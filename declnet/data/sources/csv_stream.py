@@ -4,41 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
 
-from declnet.core.spec import Array
+from declnet.core.source import Asked
+from declnet.core.transform import Rows
 from declnet.data.sources.csv_table import BLOCK, Table, opened
 from declnet.errors import DataError, Diagnostic, Mark
 
-__all__ = ["Chunk", "opened", "stream"]
+__all__ = ["Chunk", "Table", "opened", "stream"]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some rows of a table that is read bit by bit: the columns, and where a row of them holds a column's value."""
 
-    columns: dict[str, Array]
+    columns: dict[Asked, Rows]
     locate: Callable[[int, str], Mark | None]
 
 
-def stream(file: TextIO, name: str, delimiter: str, columns: Sequence[str], multiple: int) -> Iterator[Chunk]:
+def stream(table: Table, asked: Sequence[Asked], multiple: int) -> Iterator[Chunk]:
     """The rows of these columns, in chunks of a few megabytes of text; all but the last have a `multiple` of rows.
 
-    `name` is what messages call the file. DataError, once the rows before it are given, where a chunk is wrong.
+    DataError, once the rows before it are given, where a chunk is wrong.
     """
-    table = Table(file, Path(name), delimiter)
-    missing: list[Diagnostic] = []
-    for column in columns:
+    lacking: list[Diagnostic] = []
+    for column in dict.fromkeys(item.column for item in asked):
         try:
             table.position(column)
         except DataError as error:
-            missing += error.diagnostics
-    if missing:
-        raise DataError(*missing)
-    wanted = table.positions(columns)
-    for numbers in table.blocks(wanted, max(1, BLOCK // len(table.names) // multiple) * multiple):
+            lacking += error.diagnostics
+    if lacking:
+        raise DataError(*lacking)
+    wanted = table.wanted(asked)
+    for parts in table.blocks(wanted, max(1, BLOCK // len(table.names) // multiple) * multiple):
         table.check()
-        if numbers:
-            yield Chunk(dict(zip(wanted, numbers, strict=True)), lambda row, name: table.place(row, wanted[name]))
+        if parts:
+            columns = {item: cells.rows(part) for (item, cells), part in zip(wanted.items(), parts, strict=True)}
+            yield Chunk(columns, lambda row, name: table.place(row, table.position(name)))
+            for cells in wanted.values():
+                cells.forget()  # a chunk has its own texts, or they would grow with the file
     table.check()

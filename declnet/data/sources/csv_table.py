@@ -1,9 +1,8 @@
-"""The table in a CSV file: its header, its rows as numbers block by block, and what is wrong with them."""
+"""The table in a CSV file: its header, its columns block by block, and what is wrong with them."""
 
 from __future__ import annotations
 
 import csv
-import math
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,8 +14,11 @@ from typing import TextIO
 
 import numpy as np
 
+from declnet.core.source import Asked
 from declnet.core.spec import Array
+from declnet.core.transform import Rows
 from declnet.data.files import printable, quote, unpacked
+from declnet.data.sources.csv_cells import Cells, cells_of
 from declnet.errors import DataError, Diagnostic, Mark
 
 BLOCK = 1 << 16
@@ -46,17 +48,6 @@ def opened(path: Path) -> Iterator[TextIO]:
         yield text
 
 
-def _wrong(cell: str) -> str | None:
-    """What is wrong with a cell that is to be a number; None where it is one."""
-    try:
-        number = float(cell)
-    except ValueError:
-        return f"{quote(cell)} is not a number" if cell.strip() else "missing value"
-    if "_" in cell:  # digits grouped as in Python's source
-        return f"{quote(cell)} is not a number"
-    return None if math.isfinite(number) else f"{quote(cell)} is not finite"
-
-
 class _Fault(Exception):  # noqa: N818 - it is no error by itself; it carries the mistake that ends the reading
     """A line that is not text: what is wrong with it, and at which character."""
 
@@ -81,7 +72,9 @@ def _text(lines: Iterable[str]) -> Iterator[str]:
 class Table:
     """An open file, read in blocks of rows; `lines` are those of the block at hand, kept for messages."""
 
-    def __init__(self, file: TextIO, path: Path, delimiter: str) -> None:
+    def __init__(self, file: TextIO, path: Path, delimiter: str, missing: Sequence[str] = ("",)) -> None:
+        """Read the header. `missing` are the cells that stand for a missing value."""
+        self.missing = missing
         self.name = printable(str(path))
         self.delimiter = delimiter
         self.lines: list[str] = []
@@ -94,9 +87,9 @@ class Table:
         self.rows: Iterator[list[str]] = csv.reader(_text(self._held(file)), delimiter=delimiter, strict=True)
         self.names = self._header()
 
-    def positions(self, names: Sequence[str]) -> dict[str, int]:
+    def places(self, asked: Sequence[Asked]) -> dict[Asked, int]:
         """Which cells of a row belong to these columns, from left to right: mistakes are found in that order."""
-        return dict(sorted(((name, self.position(name)) for name in names), key=lambda item: item[1]))
+        return dict(sorted(((item, self.position(item.column)) for item in asked), key=lambda item: item[1]))
 
     def position(self, name: str) -> int:
         """Which cell of a row belongs to a column, from 0; a DataError where none has this name."""
@@ -108,29 +101,35 @@ class Table:
         hint = f"; did you mean {near}?" if near else ""
         raise DataError(f"{self.name}: no column {quote(name)}{hint}")
 
-    def read(self, wanted: Mapping[str, int]) -> dict[str, Array]:
-        """The numbers of these columns, given with their positions."""
+    def read(self, asked: Sequence[Asked]) -> list[Rows]:
+        """The rows of these columns."""
+        wanted = self.wanted(asked)
         # They grow in place: many small arrays, joined at the end, would take twice the memory.
-        columns = {name: array("d") for name in wanted}
-        for numbers in self.blocks(wanted, max(1, BLOCK // len(self.names))):
-            for column, part in zip(columns.values(), numbers, strict=False):  # no numbers where one is wrong
+        columns = {item: array(cells.code) for item, cells in wanted.items()}
+        for parts in self.blocks(wanted, max(1, BLOCK // len(self.names))):
+            for column, part in zip(columns.values(), parts, strict=False):  # no parts where one is wrong
                 column.frombytes(part.tobytes())
         self.check()
-        return {name: np.frombuffer(column) for name, column in columns.items()}
+        found = {item: cells.rows(np.frombuffer(columns[item], cells.dtype)) for item, cells in wanted.items()}
+        return [found[item] for item in asked]
 
-    def blocks(self, wanted: Mapping[str, int], count: int) -> Iterator[list[Array]]:
-        """The numbers of these columns, so many rows at a time; none for a block that has no rows, or in which
-        something is wrong, which is noted.
+    def wanted(self, asked: Sequence[Asked]) -> dict[Asked, Cells]:
+        """How the cells of columns are read, from left to right."""
+        return {item: cells_of(item, place, self.missing) for item, place in self.places(asked).items()}
+
+    def blocks(self, wanted: Mapping[Asked, Cells], count: int) -> Iterator[list[Array]]:
+        """These columns, so many rows at a time; none for a block that has no rows, or in which something is wrong,
+        which is noted.
         """
         some = False
         while rows := self._block(count):
-            numbers = None if self.blank else self._numbers(rows, wanted)
-            if numbers is None:
+            parts = None if self.blank else self._parts(rows, wanted)
+            if parts is None:
                 self._diagnose(wanted)
                 rows = [row for row in rows if row]
-                numbers = self._numbers(rows, wanted)
+                parts = self._parts(rows, wanted)
             some = some or bool(rows)
-            yield numbers or []
+            yield parts or []
         if rows is None:
             self._diagnose(wanted)
         if not some and not self.problems:
@@ -183,23 +182,19 @@ class Table:
         self.check()
         return names
 
-    def _numbers(self, rows: list[list[str]], wanted: Mapping[str, int]) -> list[Array] | None:
+    def _parts(self, rows: list[list[str]], wanted: Mapping[Asked, Cells]) -> list[Array] | None:
         """The wanted columns of these rows; None where something is wrong, by the rules of `_check`."""
         if set(map(len, rows)) != {len(self.names)}:
             return None
-        columns: list[Array] = []
-        for position in wanted.values():
-            cells = [row[position] for row in rows]
-            try:
-                column = np.fromiter(map(float, cells), np.float64, len(cells))
-            except ValueError:
+        parts: list[Array] = []
+        for cells in wanted.values():
+            part = cells.part([row[cells.place] for row in rows])
+            if part is None:
                 return None
-            if not np.isfinite(column).all() or "_" in "".join(cells):
-                return None
-            columns.append(column)
-        return columns
+            parts.append(part)
+        return parts
 
-    def _diagnose(self, wanted: Mapping[str, int]) -> None:
+    def _diagnose(self, wanted: Mapping[Asked, Cells]) -> None:
         """Go through the block at hand again, row by row, and note what is wrong."""
         reader = csv.reader(_text(self.lines), delimiter=self.delimiter, strict=True)
         start = 0
@@ -212,7 +207,7 @@ class Table:
         except csv.Error:
             self._broken(start)
 
-    def _check(self, row: list[str], line: int, wanted: Mapping[str, int]) -> None:
+    def _check(self, row: list[str], line: int, wanted: Mapping[Asked, Cells]) -> None:
         """Note what is wrong with the row that starts on this line."""
         if not row:  # a mistake only if a row follows
             self.blank = self.blank or line
@@ -224,10 +219,9 @@ class Table:
             cells = "1 cell" if len(row) == 1 else f"{len(row)} cells"
             self._note(f"row has {cells}, the header {len(self.names)}", line)
             return
-        for name, position in wanted.items():
-            what = _wrong(row[position])
-            if what:
-                self._note(f"column {quote(name)}: {what}", line, position)
+        for item, own in wanted.items():
+            if what := own.wrong(row[own.place]):
+                self._note(f"column {quote(item.column)}: {what}", line, own.place)
 
     def _broken(self, start: int) -> None:
         """Note why the row that starts at `lines[start]` is not CSV: a wrong quote, or too long a cell."""

@@ -96,6 +96,10 @@ class ImageFolder(Source):
         except (OSError, ValueError) as error:  # ValueError: a NUL or half a character in the path
             raise refusal(self.path, getattr(error, "strerror", None) or str(error)) from None
 
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """The folders' names, of the labels."""
+        return self.classes() if column == "label" else ()
+
     def hint(self, column: str) -> str:
         """Which classes there are."""
         names = self.classes()

@@ -1,0 +1,81 @@
+"""A field's transforms one after another: what its columns have to hold, and what becomes of that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from declnet.core.source import Column
+from declnet.core.spec import Kind
+from declnet.core.transform import Cells, Transform
+from declnet.errors import ShapeError
+
+
+class TransformError(ShapeError):
+    """A transform of a field, by its index, does not fit what comes before it; `field` is its wrong argument."""
+
+    def __init__(self, message: str, index: int, field: str | None = None) -> None:
+        """Take what is wrong and where."""
+        super().__init__(message, field=field)
+        self.index = index
+
+
+def reads_texts(transforms: Sequence[Transform]) -> bool | None:
+    """Whether transforms work on texts, or on numbers; None where they work on either."""
+    return next((item.takes == "text" for item in transforms if item.takes != "any"), None)
+
+
+def first_cells(
+    names: Sequence[str],
+    columns: Sequence[Column],
+    kind: Kind | None,
+    transforms: Sequence[Transform],
+    *,
+    stacked: bool,
+) -> Cells:
+    """What columns hold before the first transform. A `ShapeError` where these make nothing of them."""
+    count = len(columns)
+    shape = (count,) if stacked else columns[0].shape
+    gaps = bool(transforms) and transforms[0].fills
+    texts = reads_texts(transforms)
+    for name, item in zip(names, columns, strict=True):
+        if item.text == "yes" and not texts and not (texts is None and transforms):
+            raise ShapeError(
+                f"column {name!r} holds texts: the transforms Category, OneHot and ClassLabels take them",
+                field=name,
+            )
+    if any(item.text == "yes" for item in columns) or (texts and any(item.text == "may" for item in columns)):
+        if kind is not None:
+            raise ShapeError(
+                f"{transforms[0].type} reads texts, so dtype says nothing: leave it out, and end with "
+                "{type: Cast, dtype: ...} for another kind of number"
+            )
+        return Cells(shape, "text", gaps, count)
+    kinds = {item.kind for item in columns} - {None}
+    own: Kind = "float" if not kinds else next(iter(k for k in kinds if k)) if len(kinds) == 1 else "float"
+    unsure = texts and not kinds  # bytes, or a number of unknown kind: integers, as a transform of texts reads them
+    return Cells(shape, kind or ("int" if unsure else own), gaps, count)
+
+
+def infer(transforms: Sequence[Transform], cells: Cells) -> Cells:
+    """What becomes of cells; a `TransformError` where one of the transforms does not fit."""
+    for before in steps(transforms, cells):
+        cells = before
+    return cells
+
+
+def steps(transforms: Sequence[Transform], cells: Cells) -> list[Cells]:
+    """What cells are before the first transform and after each."""
+    found = [cells]
+    for index, transform in enumerate(transforms):
+        if index and transform.fills and transform.takes == "any":
+            raise TransformError(f"{transform.type} comes first: what is before it takes no missing cells", index)
+        try:
+            found.append(transform.infer(found[-1]))
+        except ShapeError as error:
+            raise TransformError(error.message, index, error.field) from None
+    if found[-1].kind == "text":
+        raise TransformError(
+            "the field ends in texts; the transforms Category, OneHot and ClassLabels make numbers of them",
+            len(transforms) - 1,
+        )
+    return found

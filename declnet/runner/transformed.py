@@ -1,0 +1,165 @@
+"""The fields of a run's rows: transformed once, or batch by batch, with what was learned of the training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from declnet.core.spec import Array, numpy_dtype
+from declnet.core.transform import Rows, Texts
+from declnet.data import table
+from declnet.data.chain import TransformError
+from declnet.data.pipeline import Pipeline
+from declnet.errors import CheckpointError, DataError, Diagnostic, Path, RowError
+from declnet.runner.experiment import Experiment, placed
+
+TRANSFORMS = "transforms/"
+"""Where a checkpoint has what transforms learned: transforms/<field>/<index>/<name>."""
+
+CLASSES = "classes/"
+"""Where it has the names of classes that are the source's own: classes/<field>."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a run learned of its training rows before it trained: the transforms of fields, and names of classes."""
+
+    pipelines: Mapping[str, Pipeline]
+    classes: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, experiment: Experiment, arrays: Mapping[str, Array]) -> Learned:
+        """From a checkpoint's arrays. CheckpointError where they are of other transforms."""
+        own = {
+            name.removeprefix(TRANSFORMS): array for name, array in arrays.items() if name.startswith(TRANSFORMS)
+        }
+        pipelines = {
+            name: Pipeline.restore(name, field, own, experiment.config.dtype)
+            for name, field in (experiment.inputs | experiment.targets).items()
+            if field.transforms
+        }
+        named = {name.removeprefix(CLASSES): array for name, array in arrays.items() if name.startswith(CLASSES)}
+        for name, array in named.items():
+            if array.dtype.kind != "U" or array.ndim != 1:
+                raise CheckpointError(f"the classes of {name!r} are no list of names")
+        return cls(
+            pipelines, {name: tuple(map(str, array.tolist())) for name, array in named.items()} | names(pipelines)
+        )
+
+    def apply(self, rows: Mapping[str, Rows]) -> dict[str, Array]:
+        """Rows of fields as the model reads them. RowError where a cell does not fit."""
+        found: dict[str, Array] = {}
+        for name, values in rows.items():
+            if (pipeline := self.pipelines.get(name)) is not None:
+                found[name] = pipeline.whole(values)
+            elif not isinstance(values, Texts):
+                found[name] = values
+        return found
+
+    def state_dict(self) -> dict[str, Array]:
+        """For a checkpoint."""
+        found: dict[str, Array] = {}
+        for name, pipeline in self.pipelines.items():
+            found |= {f"{TRANSFORMS}{key}": array for key, array in pipeline.state_dict(name).items()}
+        own = names(self.pipelines)
+        given = {name: classes for name, classes in self.classes.items() if name not in own}
+        return found | {f"{CLASSES}{name}": np.array(classes, np.str_) for name, classes in given.items()}
+
+
+def names(pipelines: Mapping[str, Pipeline]) -> dict[str, tuple[str, ...]]:
+    """The names of classes that transforms keep, by field."""
+    return {name: found for name, pipeline in pipelines.items() if (found := pipeline.names)}
+
+
+class Transformed:
+    """The rows of all fields, and what is still to be done to them when a batch is put together."""
+
+    def __init__(
+        self, experiment: Experiment, rows: dict[str, Rows], train: Array, learned: Learned | None
+    ) -> None:
+        """Learn from the training rows, unless that was done, and transform what can be transformed at once."""
+        self._fields = experiment.inputs | experiment.targets
+        self._dtype = experiment.config.dtype
+        self.learned = _fitted(experiment, rows, train) if learned is None else learned
+        self.classes = self.learned.classes
+        self._rows: dict[str, Rows] = {}
+        self._done: dict[str, int] = {}
+        for name in list(rows):
+            values, pipeline = rows.pop(name), self.learned.pipelines.get(name)
+            end = pipeline.before_training(values) if pipeline is not None else 0
+            self._rows[name] = pipeline.whole(values, end) if pipeline is not None and end else values
+            self._done[name] = end
+
+    def arrays(self) -> Iterator[Array]:
+        """All that rows are made of, for a check sum."""
+        for rows in self._rows.values():
+            yield from (rows.codes, rows.values) if isinstance(rows, Texts) else (rows,)
+        yield from self.learned.state_dict().values()
+
+    def gather(self, name: str, chosen: Array, buffer: Array, noise: np.random.Generator | None) -> None:
+        """Put some rows of a field into a buffer, augmented where there is `noise`."""
+        rows, pipeline = self._rows[name], self._pending(name)
+        if pipeline is not None:
+            buffer[...] = pipeline.apply(rows[chosen], self._done[name], numbers=chosen, rng=noise)
+        elif isinstance(rows, Texts):
+            raise AssertionError("texts without a transform were refused")
+        elif rows.dtype == buffer.dtype and rows.flags.c_contiguous and rows.flags.aligned:
+            # `clip` spares a copy of the result; row numbers are always in range.
+            np.take(rows, chosen, axis=0, out=buffer, mode="clip")
+        else:  # `take` would copy all of it
+            buffer[...] = rows[chosen]
+
+    def _pending(self, name: str) -> Pipeline | None:
+        """What is still to be done to a field's rows."""
+        pipeline = self.learned.pipelines.get(name)
+        return pipeline if pipeline is not None and self._done[name] < len(pipeline.states) else None
+
+    def blocks(self, name: str) -> Iterator[tuple[int, Array]]:
+        """All rows of a field as batches have them, in blocks, each with the number of its first row."""
+        rows, pipeline = self._rows[name], self._pending(name)
+        dtype = numpy_dtype(self._fields[name].spec.kind, self._dtype)
+        for start, block in table.blocks(rows.codes if isinstance(rows, Texts) else rows):
+            if pipeline is None:
+                yield start, block.astype(dtype, copy=False)
+            else:
+                stop = start + len(block)
+                yield start, pipeline.apply(rows[start:stop], self._done[name], numbers=range(start, stop))
+
+
+def _fitted(experiment: Experiment, rows: Mapping[str, Rows], train: Array) -> Learned:
+    """Learn from the training rows. DataError, at the transform, where they have what it does not allow for."""
+    pipelines: dict[str, Pipeline] = {}
+    fields = experiment.inputs | experiment.targets
+    for name, field in fields.items():
+        if not field.transforms:
+            continue
+        try:
+            pipelines[name] = Pipeline.fit(field, rows[name], train, experiment.config.dtype)
+        except TransformError as error:
+            section = "inputs" if name in experiment.inputs else "targets"
+            argument = () if error.field is None else (error.field,)
+            path: Path = ("data", section, name, "transforms", error.index, *argument)
+            raise DataError(Diagnostic(error.message, path, experiment.document.mark(path))) from None
+    source = experiment.config.data.source
+    given = {
+        name: found
+        for name, field in experiment.targets.items()
+        if not field.transforms and field.spec.kind == "int" and (found := source.class_names(field.columns[0]))
+    }
+    return Learned(pipelines, given | names(pipelines))
+
+
+@contextmanager
+def located(experiment: Experiment) -> Iterator[None]:
+    """Around what reads rows: a cell that is wrong is named by its place in the source."""
+    source = experiment.config.data.source
+    try:
+        yield
+    except RowError as error:
+        mark = None if error.column is None else source.locate(error.row, error.column)
+        raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
+    except DataError as error:
+        raise DataError(*placed(error, experiment.document)) from None
