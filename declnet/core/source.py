@@ -50,6 +50,12 @@ class Source(Component, ABC):
         """What a message adds where the loss cannot take a column's values: `; there are 65`, or nothing."""
         return ""
 
+    def names(self) -> tuple[str, ...] | None:
+        """What its integers stand for, each name at the place of its number: characters, classes. None where they
+        stand for nothing but themselves. Two sources of one run have to have the same.
+        """
+        return None
+
     @abstractmethod
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """The rows of these columns, one array a column, rows first. DataError names the bad cell.

@@ -50,8 +50,9 @@ def evaluate(
         if part not in (None, "all"):
             raise ConfigError(f"the split {part!r} is one of the run's own rows; of another file all are evaluated")
         overrides = [*overrides, _reading(data, trained.source(overrides))]
-    experiment = trained.experiment(overrides)
-    rows = Rows(experiment, training=False)
+    alone = data is not None  # all of its rows, whatever else there is to be split off
+    experiment = trained.experiment(overrides, alone=alone)
+    rows = Rows(experiment, training=False, alone=alone)
     part = part or ("test" if data is None else "all")
     chosen = rows.all if part == "all" else rows.splits.get(part)
     if chosen is None:

@@ -2,22 +2,52 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cached_property
 
 import numpy as np
 
 from declnet.config.schema import Config
+from declnet.config.split import PARTS
 from declnet.core.component import Loss
 from declnet.core.metric import Metric
-from declnet.core.random import generator
+from declnet.core.source import Source
 from declnet.core.spec import Array, Spec, numpy_dtype
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
+from declnet.plan.graph import Graph
 from declnet.plan.plan import Plan
-from declnet.runner.experiment import Experiment, placed
+from declnet.runner.experiment import Experiment
+from declnet.runner.gathered import Gathered, Look
 from declnet.runner.model import Plans, Size
+from declnet.runner.splitting import split_rows
+
+
+def checked(experiment: Experiment) -> Iterator[tuple[Loss | Metric, Spec, str]]:
+    """The losses and the metrics whose targets are data fields: each with the output that it compares, and the
+    name of the field.
+    """
+    graph = experiment.graph(1)
+    checks: list[tuple[Loss | Metric, int, int]] = [
+        (call.component, call.inputs[0], call.inputs[-1])
+        for call in graph.calls
+        if isinstance(call.component, Loss)
+    ]
+    measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
+    checks += [(measure.metric, output, target) for measure, (output, target) in measured]
+    for component, output, target in checks:
+        if (name := field_of(graph, target)) is not None:
+            yield component, graph.specs[output], name
+
+
+def field_of(graph: Graph, value: int) -> str | None:
+    """The data field that a value is; what only reshapes one holds the same numbers. None for what is computed."""
+    names = {value: name for name, value in graph.inputs.items()}
+    makers = {call.output: call for call in graph.calls}
+    while value in makers and makers[value].component.alias(training=False) == "reshape":
+        value = makers[value].inputs[0]
+    return names.get(value)
 
 
 class Rows:
@@ -26,26 +56,30 @@ class Rows:
     Rows that are only evaluated need not be enough to train on.
     """
 
-    def __init__(self, experiment: Experiment, *, training: bool = True) -> None:
-        """Read and split. DataError where a cell, a class or the number of rows is wrong."""
-        self._config: Config = experiment.config
+    def __init__(self, experiment: Experiment, *, training: bool = True, alone: bool = False) -> None:
+        """Read and split; `alone`, read nothing but `data.source`, and split nothing. DataError where a cell, a
+        class or the number of rows is wrong.
+        """
         self._training = training
-        self._drop_last = training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
-        source = experiment.config.data.source
-        try:
-            self._arrays = table.read(source, self._fields, experiment.config.dtype)
-            self._check_targets(experiment)
-        except RowError as error:
-            mark = None if error.column is None else source.locate(error.row, error.column)
-            raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
-        except DataError as error:
-            raise DataError(*placed(error, experiment.document)) from None
-        self.all = np.arange(len(next(iter(self._arrays.values()))))
-        self.splits = self._split()
+        self._targets = list(checked(experiment))
+        self._gathered = Gathered(experiment, self._look(experiment), alone=alone)
+        self.all = np.arange(len(self._gathered))
+        self._settle(experiment, alone=alone)
+
+    def of(self, experiment: Experiment) -> Rows:
+        """The same rows as another experiment splits them: another fold of the same config."""
+        rows = copy(self)
+        rows._settle(experiment, alone=False)
+        return rows
+
+    def _settle(self, experiment: Experiment, *, alone: bool) -> None:
+        self._config: Config = experiment.config
+        self._drop_last = self._training and experiment.config.loop.drop_last
+        self.splits: dict[str, Array] = {} if alone else self._split(experiment)
         size = experiment.config.loop.batch_size
         self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
-        if training:
+        if self._training:
             self._check_first_batch()
             for name, rows in self.splits.items():
                 self.require_fit(experiment, name, rows, training=name == "train")
@@ -53,11 +87,7 @@ class Rows:
     @cached_property
     def digest(self) -> int:
         """A check sum of all rows: other data give another one."""
-        found = 0
-        for array in self._arrays.values():
-            for _, block in table.blocks(array):  # an array may be a view of a file
-                found = zlib.crc32(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data, found)
-        return found
+        return self._gathered.digest()
 
     def _check_first_batch(self) -> None:
         count = len(self.splits["train"])
@@ -81,45 +111,37 @@ class Rows:
             )
             raise DataError(Diagnostic(message, problem.path, mark))
 
-    def _check_targets(self, experiment: Experiment) -> None:
-        """Let the loss and the metrics look at their targets, where those are data fields."""
-        graph = experiment.graph(1)
-        names = {value: name for name, value in graph.inputs.items()}
-        makers = {call.output: call for call in graph.calls}
-        checks: list[tuple[Loss | Metric, int, int]] = [
-            (call.component, call.inputs[0], call.inputs[-1])
-            for call in graph.calls
-            if isinstance(call.component, Loss)
-        ]
-        measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
-        checks += [(measure.metric, output, target) for measure, (output, target) in measured]
-        for component, output, target in checks:
-            value = target  # what only reshapes a field holds the same numbers
-            while value in makers and makers[value].component.alias(training=False) == "reshape":
-                value = makers[value].inputs[0]
-            if (name := names.get(value)) is not None:
-                self._check_target(experiment, component, graph.specs[output], name)
+    def _look(self, experiment: Experiment) -> Look:
+        """Let the loss and the metrics look at their targets, where those are data fields, in the dtype that
+        batches have.
+        """
 
-    def _check_target(self, experiment: Experiment, component: Loss | Metric, output: Spec, target: str) -> None:
-        """Let a loss or a metric look at all rows of a target, in the dtype that batches have."""
-        field = self._fields[target]
-        dtype = numpy_dtype(field.spec.kind, experiment.config.dtype)
-        for start, block in table.blocks(self._arrays[target]):
-            try:
-                component.check_target(output, block.astype(dtype, copy=False))
-            except RowError as error:
-                hint = experiment.config.data.source.hint(field.columns[0])
-                raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
+        def look(source: Source, arrays: Mapping[str, Array]) -> None:
+            for component, output, target in self._targets:
+                field = self._fields[target]
+                dtype = numpy_dtype(field.spec.kind, experiment.config.dtype)
+                for start, block in table.blocks(arrays[target]):
+                    try:
+                        component.check_target(output, block.astype(dtype, copy=False))
+                    except RowError as error:
+                        hint = source.hint(field.columns[0])
+                        raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
 
-    def _split(self) -> dict[str, Array]:
-        shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}
-        count = len(self.all)
-        pieces = table.split(count, list(shares.values()), generator(self._config.seed, "split"))
-        splits = dict(zip(shares, pieces, strict=True))
-        for name, rows in splits.items():
-            if self._training and shares[name] > 0 and not len(rows):
-                raise DataError(f"the source has {count} rows, too few for a {name} share of {shares[name]:g}")
+        return look
+
+    def _split(self, experiment: Experiment) -> dict[str, Array]:
+        split, pieces = self._config.data.split, self._gathered.pieces
+        count = pieces[0].stop
+        splits = split_rows(self._config, count, self._gathered.labels)
+        for name in PARTS:
+            if self._training and split.share(name) > 0 and not len(splits[name]):
+                raise DataError(f"the source has {count} rows, too few for a {name} share of {split.share(name):g}")
+        splits |= {piece.part: np.arange(piece.start, piece.stop) for piece in pieces if piece.part is not None}
         return {name: rows for name, rows in splits.items() if len(rows)}
+
+    def blocks(self, name: str, chosen: Array) -> Iterator[Array]:
+        """These rows of a field, in blocks of about a megabyte."""
+        return self._gathered.blocks(name, chosen)
 
     def sizes(self) -> list[Size]:
         """The plans that are needed: for full batches, and for the smaller last ones."""
@@ -152,12 +174,7 @@ class Rows:
         """Put these rows into the buffers of the plan for so many; the plan."""
         plan = plans[training, len(chosen)]
         for name, buffer in plan.inputs.items():
-            array = self._arrays[name]
-            if array.dtype == buffer.dtype and array.flags.c_contiguous and array.flags.aligned:
-                # `clip` spares a copy of the result; row numbers are always in range.
-                np.take(array, chosen, axis=0, out=buffer, mode="clip")
-            else:  # `take` would copy all of it
-                buffer[...] = array[chosen]
+            self._gathered.take(name, chosen, buffer)
         return plan
 
     def batches(self, rows: Array, plans: Plans, *, training: bool, skip: int = 0) -> Iterator[tuple[Plan, int]]:

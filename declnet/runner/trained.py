@@ -47,9 +47,13 @@ class Trained:
             hint = f"there is {left.name}: ask for the checkpoint {other!r}" if left.exists() else "train again"
             raise CheckpointError(f"{self.file}: the run has no such checkpoint; {hint}")
 
-    def experiment(self, overrides: Sequence[str] = (), *, predicting: bool = False) -> Experiment:
-        """The config, checked. To predict, the file that was trained on need not be there any more."""
-        return load(self.path / "config.yaml", overrides, trained=predicting)
+    def experiment(
+        self, overrides: Sequence[str] = (), *, predicting: bool = False, alone: bool = False
+    ) -> Experiment:
+        """The config, checked. To predict, the file that was trained on need not be there any more; nor, with
+        `alone`, what only splits are made of.
+        """
+        return load(self.path / "config.yaml", overrides, trained=predicting, alone=alone)
 
     def source(self, overrides: Sequence[str] = ()) -> Source:
         """Where the config has its rows from."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from declnet.core.random import generator
-from declnet.data.table import split
+from declnet.data.splits import at_random as split
 
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=4).map(
     lambda parts: [part / max(1, sum(parts)) for part in parts]

@@ -96,6 +96,10 @@ class ImageFolder(Source):
         except (OSError, ValueError) as error:  # ValueError: a NUL or half a character in the path
             raise refusal(self.path, getattr(error, "strerror", None) or str(error)) from None
 
+    def names(self) -> tuple[str, ...]:
+        """The classes."""
+        return self.classes()
+
     def hint(self, column: str) -> str:
         """Which classes there are."""
         names = self.classes()
