@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,10 @@ import numpy as np
 from declnet.core.metric import Result, matrices
 from declnet.core.random import generator
 from declnet.core.source import Source, innermost
+from declnet.core.spec import Array
 from declnet.core.threads import threads_for
 from declnet.errors import ConfigError, dotted
+from declnet.runner.experiment import Experiment
 from declnet.runner.measure import measure
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
@@ -58,14 +61,21 @@ def evaluate(
     if chosen is None:
         raise ConfigError(f"the run has no {part} rows: data.split gives none; there is {_parts(rows)}")
     rows.require_fit(experiment, part, chosen, training=False)
+    with restored(trained, experiment, rows, chosen) as model:
+        figures = measure(model, rows, chosen)
+    return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics))
+
+
+@contextmanager
+def restored(trained: Trained, experiment: Experiment, rows: Rows, chosen: Array) -> Iterator[Model]:
+    """What a run learned, ready for these rows; within the block they are evaluated as the run itself would."""
     sizes = rows.sizes_of(chosen, training=False)
     model = Model(experiment, sizes, generator(experiment.config.seed, "noise"))
     trained.fill(model.store)
     # With the sizes of all splits, so that as many threads share a product as in training.
     largest = max(experiment.graph(size).largest for _, size in {*sizes, *rows.sizes()})
     with np.errstate(all="ignore"), threads_for(largest):
-        figures = measure(model, rows, chosen)
-    return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics))
+        yield model
 
 
 def _parts(rows: Rows) -> str:

@@ -29,7 +29,7 @@ from declnet.plan.lint import lint
 from declnet.plan.trace import trace
 from declnet.runner import scheduling, splitting
 from declnet.runner.monitor import Mode, monitor
-from declnet.runner.traced import completed, rows_mixed, why_not
+from declnet.runner.traced import completed, rows_mixed, unbalanced, why_not
 
 MOST = 20
 """Mistakes shown at most."""
@@ -292,6 +292,8 @@ class _Checker:
         unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
+        if loop.get("class_weights") == "balanced" and not self.problems and (why := unbalanced(graph)):
+            self._problem(why, ("loop", "class_weights"))
         self._monitors(top.get("loop", Loop()), self.sections[("data",)].get("split", Split()))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})

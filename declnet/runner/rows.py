@@ -16,12 +16,12 @@ from declnet.core.source import Source
 from declnet.core.spec import Array, Spec, numpy_dtype
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
-from declnet.plan.graph import Graph
 from declnet.plan.plan import Plan
 from declnet.runner.experiment import Experiment
 from declnet.runner.gathered import Gathered, Look
 from declnet.runner.model import Plans, Size
 from declnet.runner.splitting import split_rows
+from declnet.runner.traced import field_of
 
 
 def checked(experiment: Experiment) -> Iterator[tuple[Loss | Metric, Spec, str]]:
@@ -39,15 +39,6 @@ def checked(experiment: Experiment) -> Iterator[tuple[Loss | Metric, Spec, str]]
     for component, output, target in checks:
         if (name := field_of(graph, target)) is not None:
             yield component, graph.specs[output], name
-
-
-def field_of(graph: Graph, value: int) -> str | None:
-    """The data field that a value is; what only reshapes one holds the same numbers. None for what is computed."""
-    names = {value: name for name, value in graph.inputs.items()}
-    makers = {call.output: call for call in graph.calls}
-    while value in makers and makers[value].component.alias(training=False) == "reshape":
-        value = makers[value].inputs[0]
-    return names.get(value)
 
 
 class Rows:

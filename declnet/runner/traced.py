@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from declnet.core.component import Loss
+from declnet.core.suggest import any_of
 from declnet.core.wrapper import Block, Node, Wrapper
 from declnet.errors import Path
 from declnet.plan.graph import Call, Graph, Problem
@@ -63,3 +65,30 @@ def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:
         return replace(node, component=block.model_copy(update=agreed))
 
     return tuple(map(fill, nodes))
+
+
+def field_of(graph: Graph, value: int) -> str | None:
+    """The data field that a value is; what only reshapes one holds the same numbers. None for what is computed."""
+    names = {value: name for name, value in graph.inputs.items()}
+    makers = {call.output: call for call in graph.calls}
+    while value in makers and makers[value].component.alias(training=False) == "reshape":
+        value = makers[value].inputs[0]
+    return names.get(value)
+
+
+def unbalanced(graph: Graph) -> str | None:
+    """Why classes cannot be weighed by how rare they are; None where they can."""
+    losses = [(call, call.component) for call in graph.calls if isinstance(call.component, Loss)]
+    taking = [(call, loss) for call, loss in losses if loss.balances]
+    if not taking:
+        kinds = any_of(sorted({loss.type for _, loss in losses}), "and")
+        return f"CrossEntropyLoss, NLLLoss and BCEWithLogitsLoss take class weights, not {kinds}"
+    for call, loss in taking:
+        target = call.inputs[-1]
+        if getattr(loss, loss.balances) is not None:
+            return f"{loss.type} has its {loss.balances} already; leave one of the two out"
+        if loss.balances == "weight" and graph.specs[target].kind != "int":
+            return f"the target of {loss.type} holds shares of classes, and only class indices can be counted"
+        if field_of(graph, target) is None:
+            return f"the target of {loss.type} is computed, and only that of a data field can be counted"
+    return None
