@@ -249,7 +249,7 @@ def test_too_few_rows_or_groups(columns: dict[str, Array]) -> None:
     table("t.csv", 4)
     for setting, message in (
         (
-            "data.split={method: ordered, val: 0.1, test: 0.1}",
+            "data.split={method: ordered, val: 0.1, test: 0}",
             "the source has 4 rows, too few for a val share of 0.1",
         ),
         ("loop.folds=5", "the source has 4 rows, too few for 5 folds"),
