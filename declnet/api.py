@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -22,24 +23,28 @@ from declnet.errors import (
     MachineError,
     NonFiniteError,
 )
+from declnet.runner.differences import config as read_config
+from declnet.runner.directory import folds_of
 from declnet.runner.evaluate import Part
 from declnet.runner.evaluate import evaluate as run_evaluation
-from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
+from declnet.runner.events import EpochEnded, Event, Finished, FoldEnded, Started, Stepped
 from declnet.runner.experiment import load as load_experiment
 from declnet.runner.inputs import fitting
 from declnet.runner.predict import Predictor
 from declnet.runner.readings import tell, told
 from declnet.runner.train import train as run_training
-from declnet.runner.trained import Trained, Which
+from declnet.runner.trained import Trained, Which, read_summary, several
 
 __all__ = [
     "Run",
+    "CrossValidation",
     "load",
     "train",
     "Event",
     "Started",
     "Stepped",
     "EpochEnded",
+    "FoldEnded",
     "Finished",
     "BusyError",
     "CheckpointError",
@@ -59,13 +64,14 @@ def train(
     run_dir: str | Path | None = None,
     on_event: Callable[[Event], None] | None = None,
 ) -> Run:
-    """Train, write a run directory as `declnet train` does, and load the run.
+    """Train, write a run directory as `declnet train` does, and load the run; with loop.folds, all of the
+    cross-validation, as a `CrossValidation`.
 
     Parameters:
         config: the path of a YAML file, or what one would hold; its relative paths start at the current folder.
         overrides: settings to change, as on the command line: "optimizer.lr=0.01".
         run_dir: a new or empty directory; left out: runs/<name>-<n>.
-        on_event: called with what happens: Started, Stepped, EpochEnded, Finished.
+        on_event: called with what happens: Started, Stepped, EpochEnded, FoldEnded, Finished.
 
     Raises:
         ConfigError: the config is wrong; it holds all mistakes, each with its place.
@@ -79,23 +85,24 @@ def train(
         warnings.warn(str(item), stacklevel=2)
     path = None if run_dir is None else Path(run_dir)
     for event in run_training(experiment, path):
-        if isinstance(event, Started):
-            path = event.directory
+        if isinstance(event, Finished):
+            path = Path(str(event.summary["run_dir"]))
         if on_event is not None:
             on_event(event)
     if path is None:
-        raise AssertionError("a run begins with Started")
-    return Run(path)
+        raise AssertionError("a run ends with Finished")
+    return load(path)
 
 
 def load(run: str | Path, checkpoint: Which = "best") -> Run:
-    """Load a run from its directory: what it had learned in its best epoch, or the `last` it wrote.
+    """Load a run from its directory: what it had learned in its best epoch, or the `last` it wrote. From that of a
+    cross-validation a `CrossValidation`.
 
     Raises:
         ConfigError: this is no run directory.
         CheckpointError: there is no such checkpoint, or it is damaged or of another model.
     """
-    return Run(run, checkpoint)
+    return CrossValidation(run, checkpoint) if folds_of(Path(run)) else Run(run, checkpoint)
 
 
 class Run:
@@ -189,3 +196,59 @@ class Run:
             DataError: the data are wrong, or the source's file is not there.
         """
         return run_evaluation(self._trained, overrides, None if data is None else Path(data), split).figures
+
+
+class CrossValidation(Run):
+    """A cross-validation that has been: its config, its figures, and the run of each fold, which is what predicts
+    and evaluates; this as a whole does not.
+    """
+
+    def __init__(self, path: str | Path, checkpoint: Which = "best") -> None:
+        """Read the directory and those of its folds. As `load`."""
+        self._path = Path(path)
+        self._folds = tuple(Run(fold, checkpoint) for fold in folds_of(self._path))
+
+    def __repr__(self) -> str:
+        return f"<declnet.CrossValidation {str(self.path)!r}, {len(self.folds)} folds>"
+
+    @property
+    def folds(self) -> tuple[Run, ...]:
+        """The run of each fold; its test rows are those that the fold left out."""
+        return self._folds
+
+    @property
+    def path(self) -> Path:
+        """The directory."""
+        return self._path
+
+    @property
+    def config(self) -> dict[str, object]:
+        """The config as plain data, complete but for what each fold infers."""
+        return read_config(self.path, self.path)
+
+    @property
+    def summary(self) -> dict[str, object] | None:
+        """What summary.json holds: each fold's figures, mean, std, and pooled, those of all rows together. None
+        where not all folds have come to their end.
+        """
+        return read_summary(self.path)
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """ConfigError: each fold has its own."""
+        self._refuse()
+
+    def predict(
+        self, inputs: Mapping[str, Array] | Array, batch_size: int | None = None, *, probabilities: bool = False
+    ) -> Array | dict[str, Array]:
+        """ConfigError: ask one of the folds."""
+        self._refuse()
+
+    def evaluate(
+        self, *overrides: str, data: str | Path | None = None, split: Part | None = None
+    ) -> dict[str, Result]:
+        """ConfigError: ask one of the folds."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise several(self.path, [fold.path for fold in self.folds])

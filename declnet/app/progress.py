@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from declnet.app.output import count, figure
-from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
+from declnet.runner.events import EpochEnded, Event, Finished, FoldEnded, Started, Stepped
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -28,11 +28,19 @@ class Progress(ABC):
 
     _lr: float | None = None
     """The rate of the epoch before."""
+    _fold = ""
+    """What lines begin with in a cross-validation."""
 
     def closing(self, event: EpochEnded, epochs: int) -> str:
         """The line after an epoch; with lr where that is another than in the epoch before."""
         before, self._lr = self._lr, event.record["lr"]
-        return closing(event, epochs, changed=before not in (None, self._lr))
+        return self._fold + closing(event, epochs, changed=before not in (None, self._lr))
+
+    def opening(self, event: Started) -> str:
+        """The line before the first epoch, of a run or of a fold."""
+        self._lr = None
+        self._fold = "" if event.fold is None else f"fold {event.fold[0]}/{event.fold[1]}  "
+        return opening(event)
 
     @staticmethod
     def to(stream: TextIO) -> Bar | Lines:
@@ -55,7 +63,8 @@ class Progress(ABC):
 def opening(event: Started) -> str:
     """The line before the first epoch."""
     rows = ", ".join(f"{count(number)} {name}" for name, number in event.rows.items())
-    text = f"{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
+    fold = "" if event.fold is None else f"fold {event.fold[0]} of {event.fold[1]}: "
+    text = f"{fold}{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
     if event.done is None:
         return text
     epochs, steps = event.done
@@ -64,9 +73,20 @@ def opening(event: Started) -> str:
 
 def unchanged(event: Finished) -> str:
     """The line where there was nothing left to do."""
+    if isinstance(folds := event.summary.get("folds"), list):
+        return f"all {len(folds)} folds are done, and were left as they are; loop.epochs=N makes them longer"
     end = event.summary.get("ended_by")
     longer = "; loop.epochs=N makes it longer" if end == "epochs" else f"; {end} ended it"
     return f"this run is done, after epoch {event.summary.get('epochs')}, and was left as it is{longer}"
+
+
+def after_fold(event: FoldEnded) -> str:
+    """The line after a fold of a cross-validation."""
+    found = event.summary.get("test")
+    figures = found.items() if isinstance(found, dict) else ()
+    numbers = [f"test_{name} {figure(value)}" for name, value in figures if not isinstance(value, list)]
+    which = "done before" if event.before else f"best epoch {event.summary.get('best_epoch')}"
+    return "  ".join([f"fold {event.fold}/{event.folds}", which, *numbers])
 
 
 def closing(event: EpochEnded, epochs: int, *, changed: bool) -> str:
@@ -96,9 +116,11 @@ class Lines(Progress):
         """A line at the start and one an epoch."""
         if isinstance(event, Started):
             self._epochs = event.epochs
-            print(opening(event), file=self._stream, flush=True)
+            print(self.opening(event), file=self._stream, flush=True)
         elif isinstance(event, EpochEnded):
             print(self.closing(event, self._epochs), file=self._stream, flush=True)
+        elif isinstance(event, FoldEnded):
+            print(after_fold(event), file=self._stream, flush=True)
         elif isinstance(event, Finished) and event.before:
             print(unchanged(event), file=self._stream, flush=True)
 
@@ -114,7 +136,7 @@ class Bar(Progress):
 
         self._console = Console(file=stream)
         self._bar = RichProgress(
-            TextColumn("epoch {task.fields[epoch]}"),
+            TextColumn("{task.description}epoch {task.fields[epoch]}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -141,8 +163,11 @@ class Bar(Progress):
         if isinstance(event, Started):
             self._steps, self._epochs = event.steps, event.epochs
             self._since = time.perf_counter()
-            self._console.print(opening(event), highlight=False, markup=False)
-            self._task = self._bar.add_task("", total=event.total, epoch="1", rate="")
+            self._console.print(self.opening(event), highlight=False, markup=False)
+            if self._task is not None:  # of the fold before
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(self._fold, total=event.total, epoch="1", rate="")
+            self._before = 0
             if event.done is not None:
                 epochs, steps = event.done
                 self._before = epochs * self._steps + steps
@@ -152,6 +177,8 @@ class Bar(Progress):
             epoch = int(str(event.record["epoch"]))
             self._console.print(self.closing(event, self._epochs), highlight=False, markup=False)
             self._move(epoch, epoch * self._steps)
+        elif isinstance(event, FoldEnded):
+            self._console.print(after_fold(event), highlight=False, markup=False)
         elif isinstance(event, Finished) and event.before:
             self._console.print(unchanged(event), highlight=False, markup=False)
 

@@ -56,7 +56,10 @@ def date(run: Run) -> str:
 
 
 def epochs(run: Run) -> str:
-    """How many are done, of how many."""
+    """How many are done, of how many; of a cross-validation, folds."""
+    if run.folds is not None:
+        done, planned = run.folds
+        return f"{done} folds" if done == planned else f"{done}/{planned} folds"
     return str(run.epochs) if run.planned is None else f"{run.epochs}/{run.planned}"
 
 
@@ -84,6 +87,7 @@ def described(run: Run) -> dict[str, object]:
         "planned_epochs": run.planned,
         "parameters": run.parameters,
         "best_epoch": run.best_epoch,
+        "folds": None if run.folds is None else {"done": run.folds[0], "planned": run.folds[1]},
         "seconds": run.seconds,
         "figures": run.figures,
     }

@@ -54,6 +54,10 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
                 summary = event.summary
     if as_json:
         print_json(summary)
+    elif "folds" in summary:
+        from declnet.app.folds import show as show_folds
+
+        show_folds(summary, matrices(experiment.config.loop.metrics))
     else:
         names = matrix_names(experiment, _classes(summary))
         _show(summary, matrices(experiment.config.loop.metrics), names)

@@ -70,6 +70,19 @@ class Loop(Settings):
         "just accuracy); left out: val_loss, and train_loss where there are no validation rows",
     )
     early_stopping: EarlyStopping | None = Field(None, description="end where nothing improves any more")
+    folds: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="cross-validation: so many trainings, each tested on another part of the rows and trained on "
+        "the others, which data.split.val is then a share of",
+    )
+    fold: PositiveInt | None = Field(
+        None, description="the one of the folds that is trained, as a run like any other; left out: all of them"
+    )
+    class_weights: Literal["balanced"] | None = Field(
+        None,
+        description="balanced: the loss weighs classes by how rare they are among the training rows; config.yaml "
+        "of the run has the weights",
+    )
     metrics: tuple[Measure, ...] = Field((), description="figures of the validation and test rows, beside the loss")
     checkpoint_every: PositiveInt | None = Field(
         None, description="epochs between checkpoints; left out: as often as costs at most 5 % of the time"
@@ -90,6 +103,8 @@ class Loop(Settings):
             raise ValueError("clip_value and clip_norm exclude each other: clip one way")
         if self.accumulate > 1 and self.batch_size == "full":
             raise ValueError("accumulate has nothing to add up: with batch_size: full a batch is all there is")
+        if self.fold is not None and self.fold > (self.folds or 0):
+            raise ValueError(f"fold {self.fold} is none of the folds: folds is {self.folds or 'left out'}")
         return self
 
     @model_validator(mode="after")

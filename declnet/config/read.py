@@ -148,7 +148,8 @@ class _Reader:
             return None
         readers: dict[Any, Callable[[Any, Path], Any]]
         readers = {Node: self.node, Measure: self.measure, Tuned: self.tuned, Scheduled: self.scheduled}
-        for member in members(annotation):
+        kinds = members(annotation)
+        for member in kinds:
             arguments = get_args(member)
             if member in readers:
                 return readers[member](raw, path)
@@ -158,7 +159,7 @@ class _Reader:
                 return self._file(raw, path)
             if isinstance(member, type) and issubclass(member, Settings):
                 return self.model(member, raw, path)
-            if isinstance(member, type) and member in ROLES:
+            if isinstance(member, type) and member in ROLES and (isinstance(raw, dict | str) or float not in kinds):
                 return self.component(ROLES[member], raw, path)
             if get_origin(member) is tuple and isinstance(raw, tuple):
                 return tuple(self.value(arguments[0], item, (*path, i)) for i, item in enumerate(raw))

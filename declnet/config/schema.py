@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
 
 from declnet.config.expected import Words
 from declnet.config.loop import Loop
+from declnet.config.split import Split
 from declnet.core.component import Settings
 from declnet.core.initializer import Initialization
 from declnet.core.optimizer import Tuned
@@ -22,8 +23,6 @@ from declnet.core.source import Source
 from declnet.core.spec import DType
 from declnet.core.transform import Transform
 from declnet.core.wrapper import Node, Term
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 DIRECTORY = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
@@ -197,21 +196,6 @@ class Shorthand:
 Fields = dict[str, Annotated[DataField, Shorthand(Columns)]]
 
 
-class Split(Settings):
-    """Shares of the rows for training, validation and testing, drawn at random from the seed."""
-
-    train: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="share of rows to train on")
-    val: Fraction = Field(0.1, description="share of rows evaluated after each epoch; chooses the best checkpoint")
-    test: Fraction = Field(0.1, description="share of rows evaluated once, at the end")
-
-    @model_validator(mode="after")
-    def _at_most_all(self) -> Self:
-        total = self.train + self.val + self.test
-        if total > 1 + 1e-9:
-            raise ValueError(f"the shares of train, val and test sum to {total:g}, more than 1")
-        return self
-
-
 class Data(Settings):
     """Where the rows come from, which columns are inputs and targets, and how the rows are split."""
 
@@ -222,7 +206,7 @@ class Data(Settings):
     targets: Annotated[Fields, Shorthand(Columns)] = Field(
         default_factory=dict, description="fields the loss reads; left out: the source's own"
     )
-    split: Split = Field(default_factory=Split, description="shares for training, validation and testing")
+    split: Split = Field(default_factory=Split, description="rows for training, validation and testing")
 
     @classmethod
     def spell_out(cls, raw: Any) -> Any:

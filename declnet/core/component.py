@@ -217,8 +217,21 @@ class Module(Component, ABC):
 class Loss(Module, ABC):
     """A module whose output is the scalar to be minimised. Its arguments are PyTorch's: `input, target`."""
 
+    balances: ClassVar[str] = ""
+    """The argument that `loop.class_weights` fills in, of a loss that weighs classes."""
+
     def check_target(self, input: Spec, target: Array) -> None:
         """Raise DataError where a whole column of targets (rows first) holds what the loss cannot take."""
+
+    def count_classes(self, input: Spec, target: Array) -> Array:
+        """How often each class is among some targets (rows first), of a loss that `balances`."""
+        raise AssertionError(f"{type(self).__name__} weighs no classes")
+
+    def balanced(self, counts: Array) -> Self:
+        """This loss with the weights that make up for how often each class is there; DataError with what is missing
+        where it cannot be.
+        """
+        raise AssertionError(f"{type(self).__name__} weighs no classes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ class Source(Component, ABC):
         return [columns[item.column] for item in asked]
 
     def class_names(self, column: str) -> tuple[str, ...]:
-        """The names of the classes that a column of integers counts from 0, where the source has names."""
+        """What a column of integers counts from 0, where that has names: classes, characters. All sources of a run
+        have the same.
+        """
         return ()
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -223,13 +222,3 @@ def _complaint(value: Any, wanted: np.dtype[Any]) -> str:
         hint = f", but a {missing_value()}" if np.isnan(value) else ""
         return f": {value:g} is not a finite number{hint}"
     return f": {value:g} is too large for {wanted}; dtype: float64 can hold it"
-
-
-def split(rows: int, shares: Sequence[float], rng: np.random.Generator) -> list[Array]:
-    """Row numbers of each share, drawn at random, each in ascending order.
-
-    The ends are rounded, not the sizes, so shares that sum to 1 leave no row out.
-    """
-    order = rng.permutation(rows)
-    ends = [0, *np.rint(np.minimum(np.cumsum(shares), 1) * rows).astype(int)]
-    return [np.sort(order[start:end]) for start, end in pairwise(ends)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, Self, final
 
 import numpy as np
 
 from declnet.core.component import Loss, Scratch, Site, Step
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
+from declnet.errors import DataError
 from declnet.losses.reduction import (
     DEPRECATED,
     Reduction,
@@ -47,6 +48,7 @@ class BCEWithLogitsLoss(Loss):
 
     pytorch = "torch.nn.BCEWithLogitsLoss"
     refused: ClassVar[dict[str, str]] = DEPRECATED
+    balances: ClassVar[str] = "pos_weight"
     saves: ClassVar[tuple[str, ...]] = ("input", "target")
 
     type: Literal["BCEWithLogitsLoss"] = "BCEWithLogitsLoss"
@@ -60,6 +62,22 @@ class BCEWithLogitsLoss(Loss):
         require_fit("weight", self.weight, input)
         require_fit("pos_weight", self.pos_weight, input)
         return reduced(self.reduction, input.shape)
+
+    def count_classes(self, input: Spec, target: Array) -> Array:
+        """How much of the targets is negative, and how much positive: in each column, where a row is a vector."""
+        axis = 0 if target.ndim == 2 else None
+        positive = target.sum(axis=axis, dtype=np.float64)
+        return np.stack([target.size / positive.size - positive, positive])
+
+    def balanced(self, counts: Array) -> Self:
+        """With pos_weight: negatives / positives."""
+        for name, count in zip(("negative", "positive"), counts, strict=True):
+            if (count == 0).any():
+                columns = np.flatnonzero(count == 0).tolist() if count.ndim else []
+                where = f" in column {columns[0]} of the target" if columns else ""
+                raise DataError(f"no target is {name}{where}")
+        ratio = counts[0] / counts[1]
+        return self.model_copy(update={"pos_weight": tuple(ratio.tolist()) if ratio.ndim else float(ratio)})
 
     def flops(self, input: Spec, target: Spec) -> int:
         """Magnitude, exponential, logarithm, the rest of log_sigmoid, the target's part, sum: ten an element."""

@@ -8,7 +8,8 @@ import numpy as np
 
 from declnet.core.component import Loss, Scratch, Site
 from declnet.core.spec import Array, Spec
-from declnet.errors import RowError, ShapeError
+from declnet.core.suggest import any_of
+from declnet.errors import DataError, RowError, ShapeError
 
 
 def class_dims(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -66,6 +67,25 @@ def check_classes(input: Spec, target: Array, ignore_index: int) -> None:
             f"the class {target[wrong][0]} does not exist: the model's output has {classes}, 0 to {classes - 1}",
             row,
         )
+
+
+def count_classes(input: Spec, target: Array, ignore_index: int) -> Array:
+    """How often each class is among class indices, all of which exist."""
+    return np.bincount(target[target != ignore_index].astype(int, copy=False), minlength=class_dims(input.shape)[1])
+
+
+def balanced_weights(counts: Array) -> tuple[float, ...]:
+    """all / (classes * count) for each class, so that every class weighs the same in all. DataError where one has
+    no target.
+    """
+    missing = np.flatnonzero(counts == 0).tolist()
+    if missing:
+        classes = (
+            f"class {missing[0]} is" if len(missing) == 1 else f"classes {any_of(map(str, missing), 'and')} are"
+        )
+        raise DataError(f"{classes} missing, so no weight makes up for how rare they are,")
+    weights: list[float] = (counts.sum() / (len(counts) * counts)).tolist()
+    return tuple(weights)
 
 
 class ClassTargets:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, Self, final
 
 import numpy as np
 from pydantic import Field
@@ -13,8 +13,10 @@ from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
 from declnet.losses.class_targets import (
     ClassTargets,
+    balanced_weights,
     check_classes,
     class_dims,
+    count_classes,
     index_shape,
     require_classes,
     require_indices,
@@ -54,6 +56,7 @@ class CrossEntropyLoss(Loss):
 
     pytorch = "torch.nn.CrossEntropyLoss"
     refused: ClassVar[dict[str, str]] = DEPRECATED
+    balances: ClassVar[str] = "weight"
 
     type: Literal["CrossEntropyLoss"] = "CrossEntropyLoss"
     weight: tuple[float, ...] | None = None
@@ -78,6 +81,14 @@ class CrossEntropyLoss(Loss):
         """Refuse class indices out of range; `target` holds rows first."""
         if target.dtype.kind == "i":
             check_classes(input, target, self.ignore_index)
+
+    def count_classes(self, input: Spec, target: Array) -> Array:
+        """How often each class is there."""
+        return count_classes(input, target, self.ignore_index)
+
+    def balanced(self, counts: Array) -> Self:
+        """With a weight for each class."""
+        return self.model_copy(update={"weight": balanced_weights(counts)})
 
     def flops(self, input: Spec, target: Spec) -> int:
         """Maximum, subtraction, exponential, sum and choice: five for each logit."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, Self, final
 
 import numpy as np
 
@@ -11,8 +11,10 @@ from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.losses.class_targets import (
     ClassTargets,
+    balanced_weights,
     check_classes,
     class_dims,
+    count_classes,
     require_classes,
     require_indices,
 )
@@ -46,6 +48,7 @@ class NLLLoss(Loss):
 
     pytorch = "torch.nn.NLLLoss"
     refused: ClassVar[dict[str, str]] = DEPRECATED
+    balances: ClassVar[str] = "weight"
 
     type: Literal["NLLLoss"] = "NLLLoss"
     weight: tuple[float, ...] | None = None
@@ -61,6 +64,14 @@ class NLLLoss(Loss):
     def check_target(self, input: Spec, target: Array) -> None:
         """Refuse class indices out of range; `target` holds rows first."""
         check_classes(input, target, self.ignore_index)
+
+    def count_classes(self, input: Spec, target: Array) -> Array:
+        """How often each class is there."""
+        return count_classes(input, target, self.ignore_index)
+
+    def balanced(self, counts: Array) -> Self:
+        """With a weight for each class."""
+        return self.model_copy(update={"weight": balanced_weights(counts)})
 
     def flops(self, input: Spec, target: Spec) -> int:
         """Choice and product: two for each target."""

@@ -51,14 +51,14 @@ def find(name: str) -> FilePath:
     raise ConfigError(f"{name}: no directory of a run, neither here nor in {RUNS}{near}")
 
 
-def config(run: FilePath) -> dict[str, object]:
-    """The complete config of a run, the paths in it as they are from the current folder: two runs that stand at
-    different depths read the same file. ConfigError with what is wrong in config.yaml.
+def config(run: FilePath, folder: FilePath = FilePath()) -> dict[str, object]:
+    """The complete config of a run, the paths in it as they are from a folder, the current one if none is named:
+    two runs at different depths read the same file. ConfigError with what is wrong in config.yaml.
     """
     reading = read(references.resolve(extends.load(run / "config.yaml")))
     if reading.config is None:
         raise ConfigError(*reading.problems[:MOST])
-    return plain(reading.config, FilePath())
+    return plain(reading.config, folder)
 
 
 def differences(configs: Sequence[Mapping[str, object]]) -> list[Difference]:

@@ -49,16 +49,17 @@ class RunDirectory:
         return self
 
     @classmethod
-    def open(cls, path: Path) -> RunDirectory:
-        """Take the directory of an earlier run, to go on with it."""
+    def open(cls, path: Path, *, checkpoints: bool = True) -> RunDirectory:
+        """Take the directory of an earlier run, to go on with it; one without checkpoints is that of several."""
         directory = cls(path)
         with machine(f"open the run directory {path}"):
             directory._take()
-            directory.checkpoints.mkdir(exist_ok=True)  # killed before it was made
+            if checkpoints:
+                directory.checkpoints.mkdir(exist_ok=True)  # killed before it was made
         return directory
 
     @classmethod
-    def create(cls, name: str, wanted: Path | None) -> RunDirectory:
+    def create(cls, name: str, wanted: Path | None, *, checkpoints: bool = True) -> RunDirectory:
         """Make `runs/<name>-<n>` with the next free number, or the directory that was asked for.
 
         ConfigError where that one exists and is not empty: a run never overwrites anything.
@@ -66,7 +67,8 @@ class RunDirectory:
         with machine(f"create the run directory {wanted or RUNS / name}"):
             directory = cls(cls._next(name) if wanted is None else cls._given(wanted))._take()
             try:
-                directory.checkpoints.mkdir()
+                if checkpoints:
+                    directory.checkpoints.mkdir()
                 sync_folder(directory.path)
             except BaseException:
                 directory.__exit__()
@@ -97,6 +99,10 @@ class RunDirectory:
                 number += 1
             else:
                 return path
+
+    def fold(self, number: int) -> Path:
+        """The directory of a fold, within that of a cross-validation."""
+        return self.path / f"fold-{number}"
 
     def write_config(self, text: str) -> None:
         """Write the completed config."""
@@ -157,3 +163,12 @@ class RunDirectory:
         with machine(f"remove {self._summary}"):
             self._summary.unlink(missing_ok=True)
             sync_folder(self.path)
+
+
+def folds_of(path: Path) -> list[Path]:
+    """The directories of the folds, where a directory is that of a cross-validation."""
+    with machine(f"read {path}"):
+        if (path / "checkpoints").exists():
+            return []
+        found = [fold for fold in path.glob("fold-*") if fold.name.removeprefix("fold-").isdecimal()]
+    return sorted(found, key=lambda fold: int(fold.name.removeprefix("fold-")))

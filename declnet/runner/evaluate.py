@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,8 +14,10 @@ import numpy as np
 from declnet.core.metric import Result, matrices
 from declnet.core.random import generator
 from declnet.core.source import Source, innermost
+from declnet.core.spec import Array
 from declnet.core.threads import threads_for
 from declnet.errors import ConfigError, dotted
+from declnet.runner.experiment import Experiment
 from declnet.runner.measure import matrix_names, measure
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
@@ -53,22 +56,30 @@ def evaluate(
         if part not in (None, "all"):
             raise ConfigError(f"the split {part!r} is one of the run's own rows; of another file all are evaluated")
         overrides = [*overrides, _reading(data, trained.source(overrides))]
-    experiment = trained.experiment(overrides)
-    rows = Rows(experiment, training=False, learned=trained.learned(experiment))
+    alone = data is not None  # all of its rows, whatever else there is to be split off
+    experiment = trained.experiment(overrides, alone=alone)
+    rows = Rows(experiment, training=False, alone=alone, learned=trained.learned(experiment))
     part = part or ("test" if data is None else "all")
     chosen = rows.all if part == "all" else rows.splits.get(part)
     if chosen is None:
         raise ConfigError(f"the run has no {part} rows: data.split gives none; there is {_parts(rows)}")
     rows.require_fit(experiment, part, chosen, training=False)
+    with restored(trained, experiment, rows, chosen) as model:
+        figures = measure(model, rows, chosen)
+    names = matrix_names(experiment, rows.learned.classes)
+    return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics), names)
+
+
+@contextmanager
+def restored(trained: Trained, experiment: Experiment, rows: Rows, chosen: Array) -> Iterator[Model]:
+    """What a run learned, ready for these rows; within the block they are evaluated as the run itself would."""
     sizes = rows.sizes_of(chosen, training=False)
     model = Model(experiment, sizes, generator(experiment.config.seed, "noise"))
     trained.fill(model.store)
     # With the sizes of all splits, so that as many threads share a product as in training.
     largest = max(experiment.graph(size).largest for _, size in {*sizes, *rows.sizes()})
     with np.errstate(all="ignore"), threads_for(largest):
-        figures = measure(model, rows, chosen)
-    names = matrix_names(experiment, rows.transformed.classes)
-    return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics), names)
+        yield model
 
 
 def _parts(rows: Rows) -> str:

@@ -22,6 +22,8 @@ class Started:
     """Steps of all epochs, at most."""
     done: tuple[int, int] | None = None
     """Epochs, and steps of the next, that an earlier process has done, where this one goes on."""
+    fold: tuple[int, int] | None = None
+    """In a cross-validation which fold this is, counted from 1, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +52,15 @@ class Finished:
     """Whether it was so already, and nothing has been done."""
 
 
-Event = Started | Stepped | EpochEnded | Finished
+@dataclass(frozen=True, slots=True)
+class FoldEnded:
+    """In a cross-validation a fold's run is complete and on disk; `summary` is its summary.json."""
+
+    fold: int
+    folds: int
+    summary: dict[str, object]
+    before: bool = False
+    """Whether it was so already, and nothing has been done."""
+
+
+Event = Started | Stepped | EpochEnded | FoldEnded | Finished

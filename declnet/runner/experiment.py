@@ -13,11 +13,12 @@ from declnet.config.document import Document
 from declnet.config.loop import BATCH, Loop
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
-from declnet.config.schema import Config, DataField, Split, with_fields_of_source
+from declnet.config.schema import Config, DataField, with_fields_of_source
+from declnet.config.split import Split
 from declnet.core.metric import Measure
 from declnet.core.optimizer import Tuned, matches
 from declnet.core.scheduler import Scheduled
-from declnet.core.source import Source
+from declnet.core.source import Column, Source
 from declnet.core.spec import Kind, Spec
 from declnet.core.suggest import did_you_mean, like_pattern, some
 from declnet.core.wrapper import Node, Term
@@ -27,9 +28,9 @@ from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
 from declnet.plan.graph import Graph
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
-from declnet.runner import scheduling
+from declnet.runner import scheduling, splitting
 from declnet.runner.monitor import Mode, monitor
-from declnet.runner.traced import completed, rows_mixed, why_not
+from declnet.runner.traced import completed, rows_mixed, unbalanced, why_not
 
 MOST = 20
 """Mistakes shown at most."""
@@ -78,13 +79,15 @@ def load(
     *,
     strict: bool = False,
     trained: bool = False,
+    alone: bool = False,
 ) -> Experiment:
     """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too.
 
-    With `trained`, the source's file is not looked for where its columns are known without it.
+    With `trained`, the source's file is not looked for where its columns are known without it. Nor, with either
+    that or `alone`, is what only splits are made of.
     """
     reading = _reading(config, overrides)
-    checker = _Checker(reading, trained=trained)
+    checker = _Checker(reading, trained=trained, alone=alone or trained)
     experiment = checker.check()
     if experiment is None:
         # What stands in one place and is used in several is one mistake.
@@ -125,11 +128,13 @@ def _place(problem: Diagnostic) -> tuple[bool, str, int, int]:
     return (False, "", 0, 0) if mark is None else (mark.file.startswith("<"), mark.file, mark.line, mark.column)
 
 
-def placed(error: ConfigError | DataError, document: Document) -> list[Diagnostic]:
-    """What a source refuses, at the keys of the config that it speaks of, unless it is about places in the data."""
+def placed(error: ConfigError | DataError, document: Document, base: Path = ("data", "source")) -> list[Diagnostic]:
+    """What a source refuses, at the keys of the config that it speaks of, unless it is about places in the data;
+    `base` is where the source is.
+    """
     if any(item.mark for item in error.diagnostics):
         return [*error.diagnostics]
-    paths: list[Path] = [("data", "source", *item.path) for item in error.diagnostics]
+    paths: list[Path] = [(*base, *item.path) for item in error.diagnostics]
     pairs = zip(error.diagnostics, paths, strict=True)
     return [replace(item, path=path, mark=document.mark(path)) for item, path in pairs]
 
@@ -137,8 +142,8 @@ def placed(error: ConfigError | DataError, document: Document) -> list[Diagnosti
 class _Checker:
     """Checks what reading left: columns, shapes, losses, metrics."""
 
-    def __init__(self, reading: Reading, *, trained: bool) -> None:
-        self.trained = trained
+    def __init__(self, reading: Reading, *, trained: bool, alone: bool) -> None:
+        self.trained, self.alone = trained, alone
         self.document: Document = reading.document
         self.sections = reading.sections
         self.config = reading.config
@@ -162,6 +167,8 @@ class _Checker:
         self._graph(*fields, *(dict.fromkeys(wanted) for wanted in (inputs, targets)))
         if self.config is None or self.problems:
             return None
+        given = self.sections.get(("data", "split"), {})
+        self.config = splitting.completed(self.config, fields[1], given)
         return Experiment(self.config, self.document, *fields, tuple(sorted(self.warnings, key=_place)))
 
     def _problem(self, message: str, path: Path) -> None:
@@ -214,7 +221,31 @@ class _Checker:
                 self._problem(
                     f"{name!r} is already the name of an input; choose another", ("data", "targets", name)
                 )
+        split = self.sections[("data",)].get("split", Split())
+        if isinstance(split, Split) and not self.alone:
+            self._split(split, known, *fields, whole=len(fields[1]) == len(targets))
         return fields
+
+    def _split(
+        self, split: Split, known: Mapping[str, Column], inputs: Fields, targets: Fields, *, whole: bool
+    ) -> None:
+        """The column that rows are split by, and the sources that splits have of their own; `whole`: all targets
+        are known.
+        """
+        if split.column is not None or whole:
+            for message, path in splitting.column_problems(split, known, targets):
+                self._problem(message, path)
+        if self.sections.get(("loop",), {}).get("folds") is not None:
+            for message, path in splitting.fold_problems(self.sections.get(("data", "split"), {})):
+                self._problem(message, path)
+        for part, source in split.sources.items():
+            path = (*splitting.SPLIT, part)
+            try:
+                for message, place in splitting.source_problems(source, known, inputs | targets, path):
+                    self._problem(message, place)
+            except (ConfigError, DataError) as error:
+                self.config_is_wrong |= isinstance(error, ConfigError)
+                self.problems += placed(error, self.document, path)
 
     def _columns_path(self, section: str, name: str, item: DataField) -> Path:
         """Where the columns of a field are written, long form or short."""
@@ -265,6 +296,8 @@ class _Checker:
         unknown = not graph.parameters or any(problem.path[:1] == ("model",) for problem in self.problems)
         if isinstance(optimizer := top.get("optimizer"), Tuned) and not unknown:
             self._groups(optimizer, graph)
+        if loop.get("class_weights") == "balanced" and not self.problems and (why := unbalanced(graph)):
+            self._problem(why, ("loop", "class_weights"))
         self._monitors(top.get("loop", Loop()), self.sections[("data",)].get("split", Split()))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})
@@ -290,15 +323,12 @@ class _Checker:
         metrics = loop.get("metrics", ())
         if not isinstance(scheduled, Scheduled) or not isinstance(optimizer, Tuned):
             return
-        if (
-            not isinstance(epochs, int | None)
-            or not isinstance(share, int | float)
-            or not isinstance(metrics, tuple)
-        ):
+        right = isinstance(epochs, int | None) and isinstance(share, int | float | Source)
+        if not right or not isinstance(metrics, tuple):
             return
         limited = loop.get("max_steps") is not None  # how many epochs those are, the rows will tell
         known = [measure for measure in metrics if isinstance(measure, Measure)]
-        figures = scheduling.figures(known, validated=share > 0)
+        figures = scheduling.figures(known, validated=share != 0)
         setting = scheduling.Setting(optimizer, None if limited else epochs, None, figures)
         for message, path in scheduling.problems(scheduled, setting):
             self._problem(message, path)
@@ -316,5 +346,5 @@ class _Checker:
         if (stopping := loop.early_stopping) is not None and stopping.monitor is not None:
             wanted.append((("loop", "early_stopping", "monitor"), stopping.monitor, stopping.mode))
         for path, name, mode in wanted:
-            if isinstance(found := monitor(loop, name, mode, validated=split.val > 0), str):
+            if isinstance(found := monitor(loop, name, mode, validated=split.validated), str):
                 self._problem(found, path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, 
 from declnet.config import yaml
 from declnet.config.document import DIGITS
 from declnet.errors import CheckpointError, ConfigError, dotted
+from declnet.runner.directory import folds_of
 from declnet.runner.files import machine
 
 LARGEST = 64 << 20
@@ -36,6 +37,8 @@ Count = Annotated[int, Field(ge=0, lt=10**DIGITS)]
 Figures = dict[str, float | None]
 """Losses and metrics by name; None for what is not a finite number."""
 
+State = Literal["finished", "running", "stopped"]
+
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 
@@ -48,18 +51,11 @@ class _Record(BaseModel):
     epoch: Count
 
 
-class _Summary(BaseModel):
-    """What is read of summary.json."""
+class _Figures(BaseModel):
+    """Figures by split."""
 
     model_config = _STRICT
 
-    name: Text
-    epochs: Count | None
-    parameters: Count
-    ended_by: Text | None = None
-    best_epoch: Count
-    seconds: FiniteFloat
-    last: _Record
     val: dict[Text, FiniteFloat | list[Any] | None] = {}
     test: dict[Text, FiniteFloat | list[Any] | None] = {}
 
@@ -73,10 +69,23 @@ class _Summary(BaseModel):
         }
 
 
+class _Summary(_Figures):
+    """What is read of summary.json."""
+
+    name: Text
+    epochs: Count | None
+    parameters: Count
+    ended_by: Text | None = None
+    best_epoch: Count
+    seconds: FiniteFloat
+    last: _Record
+
+
 class _Loop(BaseModel):
     model_config = _STRICT
 
     epochs: Count | None = None
+    folds: Count | None = None
 
 
 class _Plan(BaseModel):
@@ -88,6 +97,26 @@ class _Plan(BaseModel):
     loop: _Loop
 
 
+class _Fold(BaseModel):
+    """What is read of a fold in the summary of a cross-validation."""
+
+    model_config = _STRICT
+
+    epochs: Count
+
+
+class _Whole(BaseModel):
+    """What is read of summary.json of a cross-validation."""
+
+    model_config = _STRICT
+
+    name: Text
+    parameters: Count
+    seconds: FiniteFloat
+    folds: list[_Fold]
+    mean: _Figures
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """What is known of a run."""
@@ -97,7 +126,7 @@ class Run:
     """What its config calls it."""
     started: datetime
     """When config.yaml was written, which comes before the first epoch."""
-    state: Literal["finished", "running", "stopped"]
+    state: State
     epochs: int
     """Epochs done."""
     planned: int | None
@@ -107,7 +136,11 @@ class Run:
     seconds: float | None = None
     """As the summary has it."""
     figures: Figures
-    """Of the best epoch on the validation rows, and of a finished run on the test rows."""
+    """Of the best epoch on the validation rows, and of a finished run on the test rows; of a cross-validation the
+    means over its folds.
+    """
+    folds: tuple[int, int] | None = None
+    """How many folds of a cross-validation are done, and how many there are to be; None of a single run."""
 
 
 def read(path: Path) -> Run:
@@ -119,13 +152,11 @@ def read(path: Path) -> Run:
         MachineError: a file cannot be read.
     """
     started = _date(path, config_of(path).st_mtime)
-    file = path / "summary.json"
-    found = _summary(file)
+    if folds := folds_of(path):
+        return _several(path, started, folds)
+    found, state = _found(path, _Summary)
     if found is None:
-        running = _in_use(path)
-        found = None if running else _summary(file)  # it may have ended in between
-    if found is None:
-        return _unfinished(path, started, "running" if running else "stopped")
+        return _unfinished(path, started, state)
     return Run(
         path=path,
         name=found.name,
@@ -137,6 +168,51 @@ def read(path: Path) -> Run:
         parameters=found.parameters,
         seconds=found.seconds,
         figures=found.figures(),
+    )
+
+
+def _found(path: Path, kind: type[T]) -> tuple[T | None, State]:
+    """The summary, where there is one, and the state of the run."""
+    file = path / "summary.json"
+    if (found := _summary(file, kind)) is not None:
+        return found, "finished"
+    if _in_use(path):
+        return None, "running"
+    found = _summary(file, kind)  # it may have ended in between
+    return found, "stopped" if found is None else "finished"
+
+
+def _several(path: Path, started: datetime, folds: Sequence[Path]) -> Run:
+    """A cross-validation; what its folds have come to is looked at where it has no summary yet."""
+    found, state = _found(path, _Whole)
+    if found is not None:
+        count = len(found.folds)
+        return Run(
+            path=path,
+            name=found.name,
+            started=started,
+            state=state,
+            epochs=sum(fold.epochs for fold in found.folds),
+            planned=None,
+            best_epoch=None,
+            parameters=found.parameters,
+            seconds=found.seconds,
+            figures=found.mean.figures(),
+            folds=(count, count),
+        )
+    plan = _plan(path / "config.yaml")
+    begun = [read(fold) for fold in folds if (fold / "config.yaml").exists()]
+    done = sum(fold.state == "finished" for fold in begun)
+    return Run(
+        path=path,
+        name=plan.name,
+        started=started,
+        state=state,
+        epochs=sum(fold.epochs for fold in begun),
+        planned=None,
+        best_epoch=None,
+        figures={},
+        folds=(done, plan.loop.folds or len(folds)),
     )
 
 
@@ -158,7 +234,7 @@ def _date(path: Path, seconds: float) -> datetime:
         raise ConfigError(f"{path / 'config.yaml'}: its date is in no year that there is; touch it") from None
 
 
-def _unfinished(path: Path, started: datetime, state: Literal["running", "stopped"]) -> Run:
+def _unfinished(path: Path, started: datetime, state: State) -> Run:
     plan = _plan(path / "config.yaml")
     last, best = _progress(path / "metrics.jsonl")
     figures = {} if best is None else best.__pydantic_extra__
@@ -190,11 +266,11 @@ def _in_use(folder: Path) -> bool:
         os.close(descriptor)  # and with it goes the lock
 
 
-def _summary(path: Path) -> _Summary | None:
+def _summary(path: Path, kind: type[T]) -> T | None:
     """The summary; None where the run has not come to one."""
     with machine(f"read {path}"), _opened(path) as file:
         text = None if file is None else _limited(file.read(LARGEST + 1), path)
-    return None if text is None else _checked(_Summary.model_validate_json, text, str(path))
+    return None if text is None else _checked(kind.model_validate_json, text, str(path))
 
 
 def _progress(path: Path) -> tuple[_Record | None, _Record | None]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, 
 
 from declnet.config.loop import Loop
 from declnet.core.spec import Array
-from declnet.errors import CheckpointError
+from declnet.errors import CheckpointError, DataError
 from declnet.runner import checkpoint
 from declnet.runner.monitor import Waiting, ending
 
@@ -65,6 +65,14 @@ class Saved:
         """Whether there is nothing left to train."""
         where = self.position
         return not where.partial.step and ending(loop, where.epoch, where.step, where.waiting) is not None
+
+    def require_data(self, digest: int) -> None:
+        """DataError where the rows have another check sum than when the run began."""
+        if self.position.data != digest:
+            raise DataError(
+                "the rows are not those that this run began with, so it cannot go on to the same end: put the data "
+                "back as they were, or train a new run"
+            )
 
     def restore(self, generator: np.random.Generator, purpose: Literal["noise", "shuffle"]) -> None:
         """Bring a generator to where it was."""

@@ -9,7 +9,9 @@ from declnet.config.dump import written
 from declnet.config.plain import plain
 from declnet.errors import ConfigError, Diagnostic, Path
 from declnet.runner import experiment
+from declnet.runner.class_weights import weighted
 from declnet.runner.experiment import MOST, Experiment
+from declnet.runner.rows import Rows
 
 EPOCHS: Path = ("loop", "epochs")
 """What may change, upwards: a run can be made longer, because no step depends on how many are still to come."""
@@ -31,6 +33,8 @@ def load(
         return experiment.load(own, strict=strict)
     before = experiment.load(own).config
     now = experiment.load(own if config is None else config, overrides, strict=strict)
+    if now.config.loop.class_weights is not None and before.loop.class_weights is None:
+        now = weighted(now, Rows(now))  # a run has them as numbers
     changes = list(_changes(plain(before, directory), plain(now.config, directory)))
     refused = [(path, old, new) for path, old, new in changes if path != EPOCHS or not _grows(old, new)]
     if refused:

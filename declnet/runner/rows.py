@@ -1,4 +1,4 @@
-"""The rows of a run: read, checked, split, and put into plans batch by batch."""
+"""The rows of a run: read, checked, split, transformed, and put into plans batch by batch."""
 
 from __future__ import annotations
 
@@ -9,19 +9,38 @@ from functools import cached_property
 import numpy as np
 
 from declnet.config.schema import Config
+from declnet.config.split import PARTS
 from declnet.core.component import Loss
 from declnet.core.metric import Metric
-from declnet.core.random import generator
 from declnet.core.spec import Array, Spec
 from declnet.core.suggest import some
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.plan.plan import Plan
 from declnet.runner.experiment import Experiment
+from declnet.runner.gathered import SOURCE, Gathered, Piece, located
 from declnet.runner.model import Plans, Size
-from declnet.runner.transformed import Learned, Transformed, located
+from declnet.runner.splitting import SPLIT, split_rows
+from declnet.runner.transformed import Learned, Transformed, class_names, fitted
 
 Inverse = Callable[[Array], Array]
+
+
+def checked(experiment: Experiment) -> Iterator[tuple[Loss | Metric, Spec, str]]:
+    """The losses and the metrics whose targets are data fields: each with the output that it compares, and the
+    name of the field.
+    """
+    graph = experiment.graph(1)
+    checks: list[tuple[Loss | Metric, int, int]] = [
+        (call.component, call.inputs[0], call.inputs[-1])
+        for call in graph.calls
+        if isinstance(call.component, Loss)
+    ]
+    measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
+    checks += [(measure.metric, output, target) for measure, (output, target) in measured]
+    for component, output, target in checks:
+        if (name := graph.field_of(target)) is not None:
+            yield component, graph.specs[output], name
 
 
 class Rows:
@@ -30,54 +49,99 @@ class Rows:
     Rows that are only evaluated need not be enough to train on.
     """
 
+    noise: np.random.Generator | None = None
+    """What the augmentation of training batches draws from."""
+
     def __init__(
         self,
         experiment: Experiment,
         *,
         training: bool = True,
+        alone: bool = False,
         learned: Learned | None = None,
-        noise: np.random.Generator | None = None,
+        gathered: Gathered | None = None,
     ) -> None:
-        """Read, split and transform. DataError where a cell, a class or the number of rows is wrong.
+        """Read, split and transform; `alone`, read nothing but `data.source`, and split nothing. DataError where a
+        cell, a class or the number of rows is wrong.
 
         `learned` is what the transforms learned in training; left out, they learn from the training rows.
-        `noise` is what augmentation of training batches draws from.
+        `gathered` is what has been read of a config with folds.
         """
-        self._noise = noise
-        self._config: Config = experiment.config
         self._training = training
-        self._drop_last = training and experiment.config.loop.drop_last
+        self._config: Config = experiment.config
+        self._drop_last = self._training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
-        source = experiment.config.data.source
-        with located(experiment):
-            read = table.read(source, self._fields, experiment.config.dtype)
-        self.all = np.arange(len(next(iter(read.values()))))
-        self.splits = self._split()
-        with located(experiment):
-            self.transformed = Transformed(experiment, read, self.splits.get("train", self.all[:0]), learned)
-            self._check_targets(experiment)
+        self._gathered = gathered or Gathered(experiment, alone=alone)
+        self.all = np.arange(self._gathered.count)
+        self.splits: dict[str, Array] = {} if alone else self._split()
+        self._starts = np.array([piece.start for piece in self._gathered.pieces])
+        train, first = self.splits.get("train", self.all[:0]), self._gathered.pieces[0]
+        with located(experiment, first.source, None):
+            self.learned = fitted(experiment, first.rows, train) if learned is None else learned
+        self._pieces = [self._transformed(experiment, piece) for piece in self._gathered.pieces]
         self.inverses = [*self._inverses(experiment)]
         size = experiment.config.loop.batch_size
         self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
-        if training:
+        if self._training:
             self._check_first_batch()
             for name, rows in self.splits.items():
                 self.require_fit(experiment, name, rows, training=name == "train")
+
+    def of(self, experiment: Experiment) -> Rows:
+        """The same rows as another fold of the same config splits them, and learns from them."""
+        return Rows(experiment, training=self._training, gathered=self._gathered)
+
+    def _transformed(self, experiment: Experiment, piece: Piece) -> Transformed:
+        """The rows of a source as the model reads them, their targets looked at."""
+        self._require_same_names(experiment, piece)
+        # Folds transform them again; else their memory is free once they are.
+        rows = piece.rows if experiment.config.loop.folds is None else dict(piece.rows)
+        with located(experiment, piece.source, piece.part):
+            transformed = Transformed(experiment, rows, self.learned)
+            for component, output, target in checked(experiment):
+                self._check_target(transformed, piece, component, output, target)
+        return transformed
+
+    def _require_same_names(self, experiment: Experiment, piece: Piece) -> None:
+        """Refuse a source whose integers stand for other things than those that were learned."""
+        path, there = (SOURCE, "in the run") if piece.part is None else ((*SPLIT, piece.part), "in data.source")
+        for target, own in class_names(experiment, piece.source).items():
+            known = self.learned.classes.get(target, own)
+            if own == known:
+                continue
+            first = next((i for i, pair in enumerate(zip(own, known, strict=False)) if len({*pair}) > 1), None)
+            where = (
+                f"{len(own)} of them here, {len(known)} {there}"
+                if first is None
+                else f"{first} is {own[first]!r} here and {known[first]!r} {there}"
+            )
+            message = f"its numbers stand for other things than those that are trained on: {where}"
+            raise DataError(Diagnostic(message, path, experiment.document.mark(path)))
 
     def _inverses(self, experiment: Experiment) -> Iterator[Inverse | None]:
         """What puts a metric's numbers into the units of its target's columns."""
         graph = experiment.graph(1)
         for measure, (_, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True):
             field = graph.field_of(target, reshaped=False)
-            pipeline = self.transformed.learned.pipelines.get(field or "")
+            pipeline = self.learned.pipelines.get(field or "")
             wanted = pipeline is not None and measure.metric.in_units and pipeline.invertible
             yield pipeline.invert if pipeline is not None and wanted else None
 
+    def arrays(self) -> Iterator[Array]:
+        """All that the rows are made of."""
+        for piece in self._pieces:
+            yield from piece.arrays()
+
     @cached_property
     def digest(self) -> int:
-        """A check sum of all rows: other data give another one."""
+        """A check sum of all rows, of what was learned of them and of what they are split by: other data give
+        another one.
+        """
         found = 0
-        for array in self.transformed.arrays():
+        if len(self._starts) > 1:  # a row that went from one file to another is a change
+            found = zlib.crc32(self._starts.data, found)
+        labels = () if self._gathered.labels is None else (self._gathered.labels,)
+        for array in (*self.arrays(), *self.learned.state_dict().values(), *labels):
             for _, block in table.blocks(array):  # an array may be a view of a file
                 found = zlib.crc32(np.ascontiguousarray(block).reshape(-1).view(np.uint8).data, found)
         return found
@@ -104,41 +168,35 @@ class Rows:
             )
             raise DataError(Diagnostic(message, problem.path, mark))
 
-    def _check_targets(self, experiment: Experiment) -> None:
-        """Let the loss and the metrics look at their targets, where those are data fields."""
-        graph = experiment.graph(1)
-        checks: list[tuple[Loss | Metric, int, int]] = [
-            (call.component, call.inputs[0], call.inputs[-1])
-            for call in graph.calls
-            if isinstance(call.component, Loss)
-        ]
-        measured = zip(experiment.config.loop.metrics, graph.measures, strict=True)
-        checks += [(measure.metric, output, target) for measure, (output, target) in measured]
-        for component, output, target in checks:
-            if (name := graph.field_of(target)) is not None:
-                self._check_target(experiment, component, graph.specs[output], name)
-
-    def _check_target(self, experiment: Experiment, component: Loss | Metric, output: Spec, target: str) -> None:
+    def _check_target(
+        self, transformed: Transformed, piece: Piece, component: Loss | Metric, output: Spec, target: str
+    ) -> None:
         """Let a loss or a metric look at all rows of a target, in the dtype that batches have."""
         field = self._fields[target]
-        for start, block in self.transformed.blocks(target):
+        for start, block in transformed.blocks(target):
             try:
                 component.check_target(output, block)
             except RowError as error:
-                names = self.transformed.classes.get(target, ())
+                names = self.learned.classes.get(target, ())
                 known = f"; there are {len(names)} classes: {some(names)}" if field.transforms and names else ""
-                hint = known or experiment.config.data.source.hint(field.columns[0])
+                hint = known or piece.source.hint(field.columns[0])
                 raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
 
     def _split(self) -> dict[str, Array]:
-        shares = {name: getattr(self._config.data.split, name) for name in ("train", "val", "test")}
-        count = len(self.all)
-        pieces = table.split(count, list(shares.values()), generator(self._config.seed, "split"))
-        splits = dict(zip(shares, pieces, strict=True))
-        for name, rows in splits.items():
-            if self._training and shares[name] > 0 and not len(rows):
-                raise DataError(f"the source has {count} rows, too few for a {name} share of {shares[name]:g}")
+        split, pieces = self._config.data.split, self._gathered.pieces
+        count = pieces[0].stop
+        splits = split_rows(self._config, count, self._gathered.labels)
+        for name in PARTS:
+            if self._training and split.share(name) > 0 and not len(splits[name]):
+                raise DataError(f"the source has {count} rows, too few for a {name} share of {split.share(name):g}")
+        splits |= {piece.part: np.arange(piece.start, piece.stop) for piece in pieces if piece.part is not None}
         return {name: rows for name, rows in splits.items() if len(rows)}
+
+    def blocks(self, name: str, chosen: Array) -> Iterator[Array]:
+        """These rows of a field as batches have them, in blocks of about a megabyte."""
+        for piece, transformed in zip(self._gathered.pieces, self._pieces, strict=True):
+            inside = chosen[(chosen >= piece.start) & (chosen < piece.stop)] - piece.start
+            yield from transformed.some(name, inside)
 
     def sizes(self) -> list[Size]:
         """The plans that are needed: for full batches, and for the smaller last ones."""
@@ -170,9 +228,17 @@ class Rows:
     def fill(self, chosen: Array, plans: Plans, *, training: bool) -> Plan:
         """Put these rows into the buffers of the plan for so many; the plan."""
         plan = plans[training, len(chosen)]
-        noise = self._noise if training else None
+        noise = self.noise if training else None
+        owners = np.searchsorted(self._starts, chosen, side="right") - 1 if len(self._starts) > 1 else None
         for name, buffer in plan.inputs.items():
-            self.transformed.gather(name, chosen, buffer, noise)
+            if owners is None:
+                self._pieces[0].gather(name, chosen, buffer, noise)
+                continue
+            for number in np.unique(owners):  # rows of several sources
+                inside = owners == number
+                part = np.empty_like(buffer[inside])
+                self._pieces[number].gather(name, chosen[inside] - self._starts[number], part, noise)
+                buffer[inside] = part
         return plan
 
     def batches(self, rows: Array, plans: Plans, *, training: bool, skip: int = 0) -> Iterator[tuple[Plan, int]]:

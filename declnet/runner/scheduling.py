@@ -43,7 +43,7 @@ class Setting:
     @classmethod
     def of(cls, config: Config, steps: int | None) -> Setting:
         """What a whole config says, with so many steps to an epoch."""
-        found = figures(config.loop.metrics, validated=config.data.split.val > 0)
+        found = figures(config.loop.metrics, validated=config.data.split.validated)
         if steps is not None:
             return cls(config.optimizer, *lengths(config.loop, steps), found)
         return cls(config.optimizer, config.loop.epochs if config.loop.max_steps is None else None, None, found)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from declnet.core.component import Loss
+from declnet.core.suggest import any_of
 from declnet.core.wrapper import Block, Node, Wrapper
 from declnet.errors import Path
 from declnet.plan.graph import Call, Graph, Problem
@@ -63,3 +65,21 @@ def completed(nodes: Sequence[Node], graph: Graph) -> tuple[Node, ...]:
         return replace(node, component=block.model_copy(update=agreed))
 
     return tuple(map(fill, nodes))
+
+
+def unbalanced(graph: Graph) -> str | None:
+    """Why classes cannot be weighed by how rare they are; None where they can."""
+    losses = [(call, call.component) for call in graph.calls if isinstance(call.component, Loss)]
+    taking = [(call, loss) for call, loss in losses if loss.balances]
+    if not taking:
+        kinds = any_of(sorted({loss.type for _, loss in losses}), "and")
+        return f"CrossEntropyLoss, NLLLoss and BCEWithLogitsLoss take class weights, not {kinds}"
+    for call, loss in taking:
+        target = call.inputs[-1]
+        if getattr(loss, loss.balances) is not None:
+            return f"{loss.type} has its {loss.balances} already; leave one of the two out"
+        if loss.balances == "weight" and graph.specs[target].kind != "int":
+            return f"the target of {loss.type} holds shares of classes, and only class indices can be counted"
+        if graph.field_of(target) is None:
+            return f"the target of {loss.type} is computed, and only that of a data field can be counted"
+    return None

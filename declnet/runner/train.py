@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -13,17 +14,19 @@ import numpy as np
 
 import declnet
 from declnet.config.dump import dump
+from declnet.config.loop import Loop
 from declnet.config.plain import plain
 from declnet.core.metric import Result
 from declnet.core.numerics import blocks
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
-from declnet.errors import CheckpointError, DataError, NonFiniteError
+from declnet.errors import CheckpointError, NonFiniteError
 from declnet.plan.store import take
 from declnet.runner import position
 from declnet.runner.accumulation import Accumulation
 from declnet.runner.average import Average
+from declnet.runner.class_weights import weighted
 from declnet.runner.clipping import clipping
 from declnet.runner.directory import Record, RunDirectory
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
@@ -54,7 +57,12 @@ def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Eve
         MachineError: the machine refused to write or allocate.
         Interrupted: a signal stopped the run.
     """
-    run = _Run(experiment)
+    if folded(experiment):
+        from declnet.runner import folds
+
+        yield from folds.train(experiment, directory)
+        return
+    run = Training(experiment)
     with RunDirectory.create(experiment.config.name, directory) as made:
         yield from run.events(made)
 
@@ -69,17 +77,31 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
         BusyError: another process is at it.
         and what `train` raises.
     """
+    if folded(experiment):
+        from declnet.runner import folds
+
+        yield from folds.resume(experiment, directory)
+        return
     with RunDirectory.open(directory) as opened:
-        saved = _saved(opened)
-        if saved is not None and saved.ended(experiment.config.loop):
-            summary = opened.summary()
-            if summary is not None:
-                yield Finished(summary, before=True)
-                return
-        yield from _Run(experiment).events(opened, saved)
+        saved = last(opened)
+        if (summary := done(opened, saved, experiment.config.loop)) is not None:
+            yield Finished(summary, before=True)
+        else:
+            yield from Training(experiment).events(opened, saved)
 
 
-def _saved(directory: RunDirectory) -> Saved | None:
+def folded(experiment: Experiment) -> bool:
+    """Whether this is a cross-validation, of which each fold is a run."""
+    loop = experiment.config.loop
+    return loop.folds is not None and loop.fold is None
+
+
+def done(directory: RunDirectory, saved: Saved | None, loop: Loop) -> dict[str, object] | None:
+    """The summary of a run that there is nothing left to do of; None of one that goes on."""
+    return None if saved is None or not saved.ended(loop) else directory.summary()
+
+
+def last(directory: RunDirectory) -> Saved | None:
     """The last checkpoint; None where the run was stopped before it wrote the first."""
     names = {path.name for path in directory.checkpoints.iterdir()}
     if "last.npz" not in names and "best.npz" not in names and directory.summary() is None:
@@ -87,12 +109,26 @@ def _saved(directory: RunDirectory) -> Saved | None:
     return position.load(directory.checkpoints / "last.npz")
 
 
-class _Run:
-    def __init__(self, experiment: Experiment) -> None:
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The cross-validation that a run is a fold of: which one, of how many, and where all of them are."""
+
+    fold: int
+    folds: int
+    directory: Path
+
+
+class Training:
+    """One run, with everything allocated that it needs."""
+
+    def __init__(self, experiment: Experiment, rows: Rows | None = None, within: Within | None = None) -> None:
+        """Read the rows, if they have not been, and allocate. DataError where the data are wrong."""
         self.started = time.perf_counter()
+        self.within = within
+        self.rows = Rows(experiment) if rows is None else rows
+        experiment = weighted(experiment, self.rows)
         self.experiment, self.loop = experiment, experiment.config.loop
-        self.noise = generator(experiment.config.seed, "noise")
-        self.rows = Rows(experiment, noise=self.noise)
+        self.noise = self.rows.noise = generator(experiment.config.seed, "noise")
         self.config = settled(experiment.config, experiment.document, self.rows.steps)
         self.order = generator(self.config.seed, "shuffle")
         self.model = Model(experiment, self.rows.sizes(), self.noise)
@@ -112,14 +148,15 @@ class _Run:
         self.partial = Partial()
         self.parameters = sum(param.size for param in self.store.params.values())
 
-    def events(self, directory: RunDirectory, saved: Saved | None = None) -> Iterator[Event]:
-        """The whole run, or what is left of it."""
+    def events(
+        self, directory: RunDirectory, saved: Saved | None = None, watched: Signals | None = None
+    ) -> Iterator[Event]:
+        """The whole run, or what is left of it; signals are watched by whoever runs several."""
         self.directory = directory
-        self.keeper = Keeper(
-            directory, self.loop.checkpoint_every, self.monitor, self.rows.transformed.learned.state_dict()
-        )
+        self.keeper = Keeper(directory, self.loop.checkpoint_every, self.monitor, self.rows.learned.state_dict())
         # What overflows shows in the loss, which is checked at every step.
-        with np.errstate(all="ignore"), threads_for(self.model.largest), Signals() as signals:
+        watching: AbstractContextManager[Signals] = Signals() if watched is None else nullcontext(watched)
+        with np.errstate(all="ignore"), threads_for(self.model.largest), watching as signals:
             yield from self._events(signals, saved)
 
     def _events(self, signals: Signals, saved: Saved | None) -> Iterator[Event]:
@@ -129,8 +166,9 @@ class _Run:
         rows = {name: len(numbers) for name, numbers in self.rows.splits.items()}
         done = None if saved is None else (len(records), self.partial.step)
         epochs, total = lengths(self.loop, self.rows.steps)
+        fold = None if self.within is None else (self.within.fold, self.within.folds)
         yield Started(
-            self.directory.path, self.config.name, self.parameters, rows, epochs, self.rows.steps, total, done
+            self.directory.path, self.config.name, self.parameters, rows, epochs, self.rows.steps, total, done, fold
         )
         record = records[-1] if records else {}
         while self.partial.step or self._ending(len(records)) is None:
@@ -207,8 +245,9 @@ class _Run:
             if signals.received is not None:
                 seconds = partial.seconds + now - begun
                 self._save(epoch - 1, order, Partial(step=step, loss=total, rows=seen, seconds=seconds))
-                kept = f"{self.keeper.last} holds what was learned; to go on: --resume {self.directory.path}"
-                raise signals.refusal(f"stopped by a signal at epoch {epoch}, step {step}; {kept}")
+                whole = self.directory.path if self.within is None else self.within.directory
+                kept = f"{self.keeper.last} holds what was learned; to go on: --resume {whole}"
+                raise signals.refusal(f"{self._where}stopped by a signal at epoch {epoch}, step {step}; {kept}")
             if now - reported > REPORT_EVERY:
                 reported = now
                 yield Stepped(epoch, step)
@@ -227,7 +266,12 @@ class _Run:
         """Say when, and what is left."""
         saved = self.keeper.saved_epoch
         kept = f"; {self.keeper.directory / 'last.npz'} holds epoch {saved}" if saved else ""
-        return NonFiniteError(f"{message}{kept}; a lower optimizer.lr usually helps")
+        return NonFiniteError(f"{self._where}{message}{kept}; a lower optimizer.lr usually helps")
+
+    @property
+    def _where(self) -> str:
+        """What a message begins with where this is one of several runs."""
+        return "" if self.within is None else f"fold {self.within.fold} of {self.within.folds}: "
 
     def _evaluate(self, name: str) -> dict[str, Result]:
         """Loss and metrics over a whole split."""
@@ -245,11 +289,7 @@ class _Run:
     def _restore(self, saved: Saved) -> list[Record]:
         """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
         where = saved.position
-        if where.data != self.rows.digest:
-            raise DataError(
-                "the rows are not those that this run began with, so it cannot go on to the same end: put the data "
-                "back as they were, or train a new run"
-            )
+        saved.require_data(self.rows.digest)
         if where.partial.step > self.rows.steps or (where.partial.step > 0) != (where.partial.rows > 0):
             raise CheckpointError(f"{saved.path}: of another run: an epoch of this one has {self.rows.steps} steps")
         average = {} if self.average is None else self.average.state_dict()
@@ -292,8 +332,8 @@ class _Run:
         for name in ("val", "test"):
             if name in self.rows.splits:
                 summary[name] = for_json(self._evaluate(name))
-        if self.rows.transformed.classes:
-            summary["classes"] = {name: list(own) for name, own in self.rows.transformed.classes.items()}
+        if self.rows.learned.classes:
+            summary["classes"] = {name: list(own) for name, own in self.rows.learned.classes.items()}
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
         self.directory.write_summary(summary)

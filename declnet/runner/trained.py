@@ -10,9 +10,11 @@ from typing import Literal
 
 from declnet.core.source import Source
 from declnet.core.spec import Array
+from declnet.core.suggest import any_of
 from declnet.errors import CheckpointError, ConfigError
 from declnet.plan.store import Store
 from declnet.runner import checkpoint
+from declnet.runner.directory import folds_of
 from declnet.runner.experiment import Experiment, load, source_of
 from declnet.runner.files import machine
 from declnet.runner.transformed import CLASSES, TRANSFORMS, Learned
@@ -46,15 +48,21 @@ class Trained:
             here = self.path.is_file()
             hint = "name the run's directory, not a file in it" if here else "`declnet train` writes one"
             raise ConfigError(f"{self.path}: not a run's directory, which has a config.yaml: {hint}")
+        if folds := folds_of(self.path):
+            raise several(self.path, folds)
         if not self.file.exists():
             other = "last" if self.which == "best" else "best"
             left = self.file.with_name(f"{other}.npz")
             hint = f"there is {left.name}: ask for the checkpoint {other!r}" if left.exists() else "train again"
             raise CheckpointError(f"{self.file}: the run has no such checkpoint; {hint}")
 
-    def experiment(self, overrides: Sequence[str] = (), *, predicting: bool = False) -> Experiment:
-        """The config, checked. To predict, the file that was trained on need not be there any more."""
-        return load(self.path / "config.yaml", overrides, trained=predicting)
+    def experiment(
+        self, overrides: Sequence[str] = (), *, predicting: bool = False, alone: bool = False
+    ) -> Experiment:
+        """The config, checked. To predict, the file that was trained on need not be there any more; nor, with
+        `alone`, what only splits are made of.
+        """
+        return load(self.path / "config.yaml", overrides, trained=predicting, alone=alone)
 
     def source(self, overrides: Sequence[str] = ()) -> Source:
         """Where the config has its rows from."""
@@ -77,15 +85,26 @@ class Trained:
     @cached_property
     def summary(self) -> dict[str, object] | None:
         """summary.json; None where the run did not come to its end."""
-        file = self.path / "summary.json"
-        if not file.exists():
-            return None
-        with machine(f"read {file}"):
-            text = file.read_bytes()
-        try:
-            found = json.loads(text)
-        except ValueError as error:
-            raise CheckpointError(f"{file}: damaged, or not written by declnet: {error}") from None
-        if not isinstance(found, dict):
-            raise CheckpointError(f"{file}: damaged, or not written by declnet: not a JSON object")
-        return found
+        return read_summary(self.path)
+
+
+def read_summary(run: Path) -> dict[str, object] | None:
+    """summary.json of a run, or of a cross-validation; None where that did not come to its end."""
+    file = run / "summary.json"
+    if not file.exists():
+        return None
+    with machine(f"read {file}"):
+        text = file.read_bytes()
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{file}: damaged, or not written by declnet: {error}") from None
+    if not isinstance(found, dict):
+        raise CheckpointError(f"{file}: damaged, or not written by declnet: not a JSON object")
+    return found
+
+
+def several(path: Path, folds: Sequence[Path]) -> ConfigError:
+    """Say that a directory is that of several runs, where one is wanted."""
+    names = any_of([str(fold) for fold in folds])
+    return ConfigError(f"{path}: a cross-validation, each fold of which is a run of its own: name one, {names}")

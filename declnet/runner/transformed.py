@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
+from declnet.core.source import Source
 from declnet.core.spec import Array, numpy_dtype
 from declnet.core.transform import Rows, Texts
 from declnet.data import table
 from declnet.data.chain import TransformError
 from declnet.data.pipeline import Pipeline
-from declnet.errors import CheckpointError, DataError, Diagnostic, Path, RowError
-from declnet.runner.experiment import Experiment, placed
+from declnet.errors import CheckpointError, DataError, Diagnostic, Path
+from declnet.runner.experiment import Experiment
 
 TRANSFORMS = "transforms/"
 """Where a checkpoint has what transforms learned: transforms/<field>/<index>/<name>."""
@@ -75,16 +75,13 @@ def names(pipelines: Mapping[str, Pipeline]) -> dict[str, tuple[str, ...]]:
 
 
 class Transformed:
-    """The rows of all fields, and what is still to be done to them when a batch is put together."""
+    """The rows of one source, and what is still to be done to them when a batch is put together."""
 
-    def __init__(
-        self, experiment: Experiment, rows: dict[str, Rows], train: Array, learned: Learned | None
-    ) -> None:
-        """Learn from the training rows, unless that was done, and transform what can be transformed at once."""
+    def __init__(self, experiment: Experiment, rows: dict[str, Rows], learned: Learned) -> None:
+        """Transform what can be transformed at once; `rows` is empty then."""
         self._fields = experiment.inputs | experiment.targets
         self._dtype = experiment.config.dtype
-        self.learned = _fitted(experiment, rows, train) if learned is None else learned
-        self.classes = self.learned.classes
+        self.learned = learned
         self._rows: dict[str, Rows] = {}
         self._done: dict[str, int] = {}
         for name in list(rows):
@@ -94,10 +91,9 @@ class Transformed:
             self._done[name] = end
 
     def arrays(self) -> Iterator[Array]:
-        """All that rows are made of, for a check sum."""
+        """All that rows are made of."""
         for rows in self._rows.values():
             yield from (rows.codes, rows.values) if isinstance(rows, Texts) else (rows,)
-        yield from self.learned.state_dict().values()
 
     def gather(self, name: str, chosen: Array, buffer: Array, noise: np.random.Generator | None) -> None:
         """Put some rows of a field into a buffer, augmented where there is `noise`."""
@@ -128,8 +124,18 @@ class Transformed:
                 stop = start + len(block)
                 yield start, pipeline.apply(rows[start:stop], self._done[name], numbers=range(start, stop))
 
+    def some(self, name: str, chosen: Array) -> Iterator[Array]:
+        """Some rows of a field as batches have them, in blocks."""
+        spec = self._fields[name].spec
+        step = max(1, table.BLOCK // max(1, spec.nbytes(self._dtype)))
+        for start in range(0, len(chosen), step):
+            numbers = chosen[start : start + step]
+            block = np.empty((len(numbers), *spec.shape), numpy_dtype(spec.kind, self._dtype))
+            self.gather(name, numbers, block, None)
+            yield block
 
-def _fitted(experiment: Experiment, rows: Mapping[str, Rows], train: Array) -> Learned:
+
+def fitted(experiment: Experiment, rows: Mapping[str, Rows], train: Array) -> Learned:
     """Learn from the training rows. DataError, at the transform, where they have what it does not allow for."""
     pipelines: dict[str, Pipeline] = {}
     fields = experiment.inputs | experiment.targets
@@ -143,23 +149,13 @@ def _fitted(experiment: Experiment, rows: Mapping[str, Rows], train: Array) -> L
             argument = () if error.field is None else (error.field,)
             path: Path = ("data", section, name, "transforms", error.index, *argument)
             raise DataError(Diagnostic(error.message, path, experiment.document.mark(path))) from None
-    source = experiment.config.data.source
-    given = {
+    return Learned(pipelines, class_names(experiment, experiment.config.data.source) | names(pipelines))
+
+
+def class_names(experiment: Experiment, source: Source) -> dict[str, tuple[str, ...]]:
+    """The names of classes that are a source's own, by target."""
+    return {
         name: found
         for name, field in experiment.targets.items()
         if not field.transforms and field.spec.kind == "int" and (found := source.class_names(field.columns[0]))
     }
-    return Learned(pipelines, given | names(pipelines))
-
-
-@contextmanager
-def located(experiment: Experiment) -> Iterator[None]:
-    """Around what reads rows: a cell that is wrong is named by its place in the source."""
-    source = experiment.config.data.source
-    try:
-        yield
-    except RowError as error:
-        mark = None if error.column is None else source.locate(error.row, error.column)
-        raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
-    except DataError as error:
-        raise DataError(*placed(error, experiment.document)) from None

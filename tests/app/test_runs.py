@@ -130,6 +130,7 @@ def test_for_programs(runs: Runs) -> None:
         "planned_epochs": 3,
         "parameters": found["parameters"],
         "best_epoch": found["best_epoch"],
+        "folds": None,
         "seconds": found["seconds"],
         "figures": figures,
     }

@@ -138,7 +138,7 @@ def test_the_config_is_complete(runs: Runs) -> None:
             "source": {"type": "Digits", "flatten": True},
             "inputs": {"x": {"columns": "image", "dtype": None}},
             "targets": {"y": {"columns": "label", "dtype": None}},
-            "split": {"train": 0.8, "val": 0.1, "test": 0.1},
+            "split": {"train": 0.8, "val": 0.1, "test": 0.1, "method": "random", "column": None},
         },
         "model": (
             linear,
@@ -172,6 +172,7 @@ def test_the_config_is_complete(runs: Runs) -> None:
             "shuffle": True,
             "drop_last": False,
             **dict.fromkeys(("clip_norm", "clip_value", "ema", "monitor", "early_stopping")),
+            **dict.fromkeys(("folds", "fold", "class_weights")),
             "evaluate_every": 1,
             "metrics": ({"type": "accuracy", "ignore_index": -100, "threshold": 0.5, "from_logits": None},),
             "checkpoint_every": None,

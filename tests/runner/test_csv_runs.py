@@ -178,7 +178,7 @@ def test_a_test_loss_that_is_no_number(fit: Callable[..., Trained]) -> None:
 
 def trained_on(trained: Trained) -> dict[str, np.ndarray]:  # type: ignore[type-arg] # row numbers
     from declnet.core.random import generator
-    from declnet.data.table import split
+    from declnet.data.splits import at_random as split
 
     return dict(zip(("train", "val", "test"), split(ROWS, [0.8, 0.1, 0.1], generator(0, "split")), strict=True))
 

@@ -69,7 +69,7 @@ def twin_of(path: Path) -> tuple[nn.Module, tuple[torch.Tensor, torch.Tensor]]:
 
 def fields(rows: Rows, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     """The rows of a split as PyTorch has them: what batches convert is converted."""
-    x, y = (rows.transformed._rows[name][rows.splits[split]] for name in ("x", "y"))
+    x, y = (next(rows.blocks(name, rows.splits[split])) for name in ("x", "y"))
     return torch.from_numpy(x.astype("float64")), torch.from_numpy(y.astype("int64"))
 
 

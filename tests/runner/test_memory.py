@@ -122,7 +122,7 @@ def test_a_run_allocates_what_was_foretold(folder: Path, case: str) -> None:
     """All of a run: first values, steps, the last short batch, evaluation, the best epoch, checkpoints."""
     experiment = load(written(CASES[case]))
     rows = Rows(experiment)
-    data = sum(array.nbytes for array in (*rows.transformed.arrays(), *rows.splits.values()))
+    data = sum(array.nbytes for array in (*rows.arrays(), *rows.splits.values()))
     gc.collect()
     tracemalloc.start()
     try:
@@ -141,7 +141,7 @@ def test_the_arrays_of_an_example(folder: Path, path: Path) -> None:
     """Of any size, but for a block of constants that all runs of a process share."""
     experiment = load(path, ["loop.epochs=1"])
     rows = Rows(experiment)
-    data = sum(array.nbytes for array in (*rows.transformed.arrays(), *rows.splits.values()))
+    data = sum(array.nbytes for array in (*rows.arrays(), *rows.splits.values()))
     tracemalloc.start()
     try:
         for event in train(experiment, Path("r")):

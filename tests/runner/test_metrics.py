@@ -13,7 +13,7 @@ from scipy import special
 from sklearn import metrics as sklearn
 
 from declnet.core.random import generator
-from declnet.data import table
+from declnet.data import splits
 from declnet.errors import DataError
 from declnet.runner.experiment import load
 
@@ -63,7 +63,7 @@ def columns(folder: Path) -> Arrays:
 
 def rows_of(columns: Arrays, split: str) -> Arrays:
     """The columns' rows of a split."""
-    pieces = table.split(ROWS, [0.5, 0.25, 0.25], generator(0, "split"))
+    pieces = splits.at_random(ROWS, [0.5, 0.25, 0.25], generator(0, "split"))
     rows = pieces[("train", "val", "test").index(split)]
     return {name: array[rows] for name, array in columns.items()}
 

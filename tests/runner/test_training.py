@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from declnet.core.random import generator
-from declnet.data import table
+from declnet.data import splits
 from declnet.data.sources.digits import Digits
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ SEED = 0
 def rows_of() -> dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
     """Images and labels of each split."""
     source = Digits().read(["image", "label"])
-    pieces = table.split(1797, [0.3, 0.1, 0.05], generator(SEED, "split"))
+    pieces = splits.at_random(1797, [0.3, 0.1, 0.05], generator(SEED, "split"))
     return {name: (source["image"][rows], source["label"][rows]) for name, rows in zip(ROWS, pieces, strict=True)}
 
 

@@ -84,6 +84,10 @@ class Text(Source):
         """The text's different characters, each at the place of its number."""
         return tuple(map(chr, self._points()[1]))
 
+    def class_names(self, column: str) -> tuple[str, ...]:
+        """The vocabulary."""
+        return self.vocabulary()
+
     def locate(self, row: int, column: str) -> Mark | None:
         """Where the row's window, or what follows it, begins."""
         text = self._text()
