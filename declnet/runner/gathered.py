@@ -91,19 +91,17 @@ class Gathered:
 
     def _require_same_names(self, source: Source, part: Part) -> None:
         """Refuse a source whose integers stand for other things than those of the training rows."""
-        own, known = source.names(), self._experiment.config.data.source.names()
-        if own != known:
-            path = (*SPLIT, part)
-            first = next(
-                (i for i, pair in enumerate(zip(own or (), known or (), strict=False)) if len({*pair}) > 1), None
-            )
-            where = (
-                f"{len(own or ())} of them here, {len(known or ())} in data.source"
-                if first is None
-                else f"{first} is {(own or ())[first]!r} here and {(known or ())[first]!r} in data.source"
-            )
-            message = f"its numbers stand for other things than those that are trained on: {where}"
-            raise DataError(Diagnostic(message, path, self._experiment.document.mark(path)))
+        own, known = source.names() or (), self._experiment.config.data.source.names() or ()
+        if own == known:
+            return
+        where = f"{len(own)} of them here, {len(known)} in data.source"
+        for number, (here, there) in enumerate(zip(own, known, strict=False)):
+            if here != there:
+                where = f"{number} is {here!r} here and {there!r} in data.source"
+                break
+        message = f"its numbers stand for other things than those that are trained on: {where}"
+        path = (*SPLIT, part)
+        raise DataError(Diagnostic(message, path, self._experiment.document.mark(path)))
 
     def digest(self) -> int:
         """A check sum of all rows and of what they are split by: other data give another one."""

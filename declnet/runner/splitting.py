@@ -95,7 +95,8 @@ def _source_problems(
 
 def fold_problems(given: Mapping[str, object]) -> Iterator[Finding]:
     """What of a split, as it is written, does not go with folds."""
-    if given.get("test", 0) != 0:
+    test = given.get("test", 0)
+    if isinstance(test, int | float | Source) and test != 0:
         yield "with loop.folds the rows of each fold are its test rows; leave test out", (*SPLIT, "test")
 
 
