@@ -183,6 +183,13 @@ def test_pictures_of_a_file_are_not_copied(folder: Path) -> None:
     )
     found = rows_of()
     assert {name: len(rows) for name, rows in found.items()} == {"train": 24, "val": 6, "test": 12}
+    np.savez("two.npz", image=images, label=np.where(np.arange(12) == 7, 5, 0))
+    with pytest.raises(DataError) as caught:
+        rows_of()
+    (item,) = caught.value.diagnostics
+    assert item.text.startswith("data.split.test: the class 5 does not exist")
+    assert item.text.endswith("(row 8)")
+    assert item.mark is not None
 
 
 NOTHING = "column has nothing to do with the method"
