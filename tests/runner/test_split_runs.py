@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import declnet
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.data.splits import at_random
@@ -85,6 +86,8 @@ def test_a_source_of_its_own_is_all_of_a_split(columns: dict[str, Array], fit: F
     assert evaluate(Trained(run.path), data=Path("t.csv")).rows == ROWS
     Path("test.csv").unlink()
     assert evaluate(Trained(run.path), data=Path("t.csv")).rows == ROWS, "needs no more than that file"
+    Path("t.csv").unlink()
+    assert np.shape(declnet.load(run.path).predict(np.zeros((4, 2)))) == (4, 3)
 
 
 def test_all_rows_of_several_sources_are_evaluated_in_their_order(columns: dict[str, Array], fit: Fit) -> None:
