@@ -18,7 +18,7 @@ from declnet.data import table
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.plan.plan import Plan
 from declnet.runner.experiment import Experiment
-from declnet.runner.gathered import Gathered, Look
+from declnet.runner.gathered import Gathered
 from declnet.runner.model import Plans, Size
 from declnet.runner.splitting import split_rows
 from declnet.runner.traced import field_of
@@ -51,10 +51,11 @@ class Rows:
         """Read and split; `alone`, read nothing but `data.source`, and split nothing. DataError where a cell, a
         class or the number of rows is wrong.
         """
+        self._config: Config = experiment.config
         self._training = training
         self._fields = experiment.inputs | experiment.targets
         self._targets = list(checked(experiment))
-        self._gathered = Gathered(experiment, self._look(experiment), alone=alone)
+        self._gathered = Gathered(experiment, self._look, alone=alone)
         self.all = np.arange(len(self._gathered))
         self._settle(experiment, alone=alone)
 
@@ -65,9 +66,9 @@ class Rows:
         return rows
 
     def _settle(self, experiment: Experiment, *, alone: bool) -> None:
-        self._config: Config = experiment.config
+        self._config = experiment.config
         self._drop_last = self._training and experiment.config.loop.drop_last
-        self.splits: dict[str, Array] = {} if alone else self._split(experiment)
+        self.splits: dict[str, Array] = {} if alone else self._split()
         size = experiment.config.loop.batch_size
         self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
         if self._training:
@@ -102,25 +103,21 @@ class Rows:
             )
             raise DataError(Diagnostic(message, problem.path, mark))
 
-    def _look(self, experiment: Experiment) -> Look:
+    def _look(self, source: Source, arrays: Mapping[str, Array]) -> None:
         """Let the loss and the metrics look at their targets, where those are data fields, in the dtype that
         batches have.
         """
+        for component, output, target in self._targets:
+            field = self._fields[target]
+            dtype = numpy_dtype(field.spec.kind, self._config.dtype)
+            for start, block in table.blocks(arrays[target]):
+                try:
+                    component.check_target(output, block.astype(dtype, copy=False))
+                except RowError as error:
+                    hint = source.hint(field.columns[0])
+                    raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
 
-        def look(source: Source, arrays: Mapping[str, Array]) -> None:
-            for component, output, target in self._targets:
-                field = self._fields[target]
-                dtype = numpy_dtype(field.spec.kind, experiment.config.dtype)
-                for start, block in table.blocks(arrays[target]):
-                    try:
-                        component.check_target(output, block.astype(dtype, copy=False))
-                    except RowError as error:
-                        hint = source.hint(field.columns[0])
-                        raise RowError(error.message + hint, start + error.row, field.columns[0]) from None
-
-        return look
-
-    def _split(self, experiment: Experiment) -> dict[str, Array]:
+    def _split(self) -> dict[str, Array]:
         split, pieces = self._config.data.split, self._gathered.pieces
         count = pieces[0].stop
         splits = split_rows(self._config, count, self._gathered.labels)

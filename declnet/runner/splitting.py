@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -100,14 +100,14 @@ def fold_problems(given: Mapping[str, object]) -> Iterator[Finding]:
         yield "with loop.folds the rows of each fold are its test rows; leave test out", (*SPLIT, "test")
 
 
-def completed(config: Config, targets: Mapping[str, table.Field], given: Collection[str]) -> Config:
-    """The config with what was left out of its split, and is known; `given` are the keys that are written."""
+def completed(config: Config, targets: Mapping[str, table.Field], given: Mapping[str, object]) -> Config:
+    """The config with what was left out of its split, and is known; `given` is what is written."""
     split, changes = config.data.split, dict[str, object]()
     if split.method == "stratified" and split.column is None:
         changes["column"] = column_of(split, targets)
     if config.loop.folds is not None:
         changes["test"] = 0.0
-        if "train" not in given:
+        if given.get("train") is None:
             changes["train"] = round(1 - split.share("val"), 12)
     if not changes:
         return config

@@ -234,7 +234,9 @@ def test_refused_before_a_row_is_read(columns: dict[str, Array], setting: str) -
 def test_folds_take_no_test_share(columns: dict[str, Array]) -> None:
     with pytest.raises(ConfigError, match=r"with loop\.folds the rows of each fold are its test rows"):
         load("c.yaml", ("loop.folds=3", "data.split.test=0.2"))
-    assert load("c.yaml", ("loop.folds=3", "data.split={val: 0.2, test: 0}")).config.data.split.train == 0.8
+    for split in ("{val: 0.2, test: 0}", "{val: 0.2}", "{train: null, val: 0.2}"):
+        found = load("c.yaml", ("loop.folds=3", f"data.split={split}")).config.data.split
+        assert (found.train, found.val, found.test) == (0.8, 0.2, 0)
 
 
 def test_every_row_another_class(columns: dict[str, Array]) -> None:
