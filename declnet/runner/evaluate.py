@@ -58,6 +58,10 @@ def evaluate(
         overrides = [*overrides, _reading(data, trained.source(overrides))]
     alone = data is not None  # all of its rows, whatever else there is to be split off
     experiment = trained.experiment(overrides, alone=alone)
+    if experiment.config.loop.class_weights is not None:
+        raise ConfigError(
+            "loop.class_weights: classes are weighed when a run begins; its config.yaml has the weights"
+        )
     rows = Rows(experiment, training=False, alone=alone, learned=trained.learned(experiment))
     part = part or ("test" if data is None else "all")
     chosen = rows.all if part == "all" else rows.splits.get(part)

@@ -186,8 +186,7 @@ class _Checker:
         try:
             known = source.describe(names) if described else source.columns()
         except (ConfigError, DataError) as error:
-            self.config_is_wrong |= isinstance(error, ConfigError)  # a package that the source needs is missing
-            self.problems += placed(error, self.document)
+            self._refused(error, ("data", "source"))
             return {}, {}
 
         # `inputs: ["*"]` means all but what is to be learned.
@@ -221,31 +220,27 @@ class _Checker:
                 self._problem(
                     f"{name!r} is already the name of an input; choose another", ("data", "targets", name)
                 )
-        split = self.sections[("data",)].get("split", Split())
-        if isinstance(split, Split) and not self.alone:
-            self._split(split, known, *fields, whole=len(fields[1]) == len(targets))
+        self._split(known, *fields, whole=len(fields[1]) == len(targets))
         return fields
 
-    def _split(
-        self, split: Split, known: Mapping[str, Column], inputs: Fields, targets: Fields, *, whole: bool
-    ) -> None:
-        """The column that rows are split by, and the sources that splits have of their own; `whole`: all targets
-        are known.
-        """
-        if split.column is not None or whole:
-            for message, path in splitting.column_problems(split, known, targets):
-                self._problem(message, path)
+    def _refused(self, error: ConfigError | DataError, base: Path) -> None:
+        """Note what the source at a path refuses: its file, or that a package which it needs is missing."""
+        self.config_is_wrong |= isinstance(error, ConfigError)
+        self.problems += placed(error, self.document, base)
+
+    def _split(self, known: Mapping[str, Column], inputs: Fields, targets: Fields, *, whole: bool) -> None:
+        """How rows are split, and the sources that splits have of their own; `whole`: all targets are known."""
+        split = self.sections[("data",)].get("split", Split())
+        if self.alone or not isinstance(split, Split):
+            return
         if self.sections.get(("loop",), {}).get("folds") is not None:
             for message, path in splitting.fold_problems(self.sections.get(("data", "split"), {})):
                 self._problem(message, path)
-        for part, source in split.sources.items():
-            path = (*splitting.SPLIT, part)
-            try:
-                for message, place in splitting.source_problems(source, known, inputs | targets, path):
-                    self._problem(message, place)
-            except (ConfigError, DataError) as error:
-                self.config_is_wrong |= isinstance(error, ConfigError)
-                self.problems += placed(error, self.document, path)
+        for what, path in splitting.problems(split, known, inputs | targets, targets if whole else None):
+            if isinstance(what, str):
+                self._problem(what, path)
+            else:
+                self._refused(what, path)
 
     def _columns_path(self, section: str, name: str, item: DataField) -> Path:
         """Where the columns of a field are written, long form or short."""

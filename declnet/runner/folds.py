@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
@@ -18,6 +18,7 @@ from declnet.runner.evaluate import restored
 from declnet.runner.events import Event, Finished, FoldEnded
 from declnet.runner.experiment import Experiment
 from declnet.runner.measure import collect, figures, for_json
+from declnet.runner.past import read
 from declnet.runner.rows import Rows
 from declnet.runner.signals import Signals
 from declnet.runner.train import Training, Within, done, last
@@ -113,6 +114,7 @@ class _Folds:
             experiment, rows = self._fold(number)
             if saved is not None and summary is not None:
                 saved.require_data(rows.digest)
+                read(path)  # CheckpointError where it is damaged
                 yield FoldEnded(number, within.folds, summary, before=True)
                 return
             for event in Training(experiment, rows, within).events(opened, saved, signals):
@@ -157,7 +159,7 @@ class _Folds:
         return for_json(figures(loss, count, meters))
 
 
-def _over(summaries: Sequence[Mapping[str, Any]], average: Any) -> Figures:
+def _over(summaries: Sequence[Mapping[str, Any]], average: Callable[[list[float]], float]) -> Figures:
     """A mean, or what else is made of several numbers, of each figure that is a number in all folds; None where one
     is not finite.
     """
@@ -166,6 +168,6 @@ def _over(summaries: Sequence[Mapping[str, Any]], average: Any) -> Figures:
         parts = [summary[part] for summary in summaries if part in summary]
         for name, first in parts[0].items() if parts else ():
             if not isinstance(first, list):
-                values = [each[name] for each in parts]
+                values = [each.get(name) for each in parts]
                 found.setdefault(part, {})[name] = None if None in values else average(values)
     return found

@@ -95,8 +95,8 @@ def located(experiment: Experiment, source: Source, part: Part | None) -> Iterat
     except RowError as error:
         mark = None if error.column is None else source.locate(error.row, error.column)
         if mark is None and part is not None:
-            path = (*SPLIT, part)
-            raise DataError(Diagnostic(str(error), path, experiment.document.mark(path))) from None
+            path, message = (*SPLIT, part), error.diagnostics[0].message  # with the row's number
+            raise DataError(Diagnostic(message, path, experiment.document.mark(path))) from None
         raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
     except DataError as error:
         base = SOURCE if part is None else (*SPLIT, part)

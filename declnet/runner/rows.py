@@ -67,8 +67,8 @@ class Rows:
         `learned` is what the transforms learned in training; left out, they learn from the training rows.
         `gathered` is what has been read of a config with folds.
         """
-        self._training = training
         self._config: Config = experiment.config
+        self._training = training
         self._drop_last = self._training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
         self._gathered = gathered or Gathered(experiment, alone=alone)

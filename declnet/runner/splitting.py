@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,33 +13,57 @@ from declnet.core.source import Column, Source
 from declnet.core.spec import Array, Spec
 from declnet.core.suggest import did_you_mean, some
 from declnet.data import splits, table
-from declnet.errors import DataError, Diagnostic, Path
+from declnet.errors import ConfigError, DataError, Diagnostic, Path
 
 SPLIT: Path = ("data", "split")
+
+BY_COLUMN = ("stratified", "grouped")
+"""The methods that go by a column."""
 
 Finding = tuple[str, Path]
 """A message, and the path of the key that it is about."""
 
 
 def column_of(split: Split, targets: Mapping[str, table.Field]) -> str | None:
-    """The column that rows are split by: for classes, where none is named, that of the first target."""
-    if split.method not in ("stratified", "grouped"):
+    """The column that rows are split by: for classes, where none is named, that of the first target if it is made
+    of one.
+    """
+    if split.method not in BY_COLUMN:
         return None
-    if split.column is not None or not targets:
+    if split.column is not None:
         return split.column
-    return next(iter(targets.values())).columns[0]
+    columns = next((field.columns for field in targets.values()), ())
+    return columns[0] if len(columns) == 1 else None
 
 
-def column_problems(
+def problems(
+    split: Split,
+    known: Mapping[str, Column],
+    fields: Mapping[str, table.Field],
+    targets: Mapping[str, table.Field] | None,
+) -> Iterator[tuple[str | ConfigError | DataError, Path]]:
+    """What is wrong with a split, or what one of its sources refuses, and the paths that these are about.
+    Where the targets are not all known, nothing is said of the column that follows from them.
+    """
+    if split.column is not None or targets is not None:
+        yield from _column_problems(split, known, targets or {})
+    for part, source in split.sources.items():
+        path = (*SPLIT, part)
+        try:
+            yield from _source_problems(source, known, fields, path)
+        except (ConfigError, DataError) as error:
+            yield error, path
+
+
+def _column_problems(
     split: Split, known: Mapping[str, Column], targets: Mapping[str, table.Field]
 ) -> Iterator[Finding]:
     """What is wrong with the column that rows are split by."""
-    column = column_of(split, targets)
-    if split.method not in ("stratified", "grouped"):
+    if split.method not in BY_COLUMN:
         return
+    column = column_of(split, targets)
     path = (*SPLIT, "method" if split.column is None else "column")
-    several = split.column is None and targets and len(next(iter(targets.values())).columns) > 1
-    if column is None or several:
+    if column is None:
         yield f"{split.method} needs data.split.column: there is no target of one column to go by", path
     elif column not in known:
         near = did_you_mean(column, known) or f"; there is {some(list(known))}"
@@ -51,7 +75,7 @@ def column_problems(
         yield f"rows are split by a column with one value a row, and {held}; name another", path
 
 
-def source_problems(
+def _source_problems(
     source: Source, known: Mapping[str, Column], fields: Mapping[str, table.Field], path: Path
 ) -> Iterator[Finding]:
     """Where a split's own source has not the columns that the fields are made of. ConfigError and DataError where
@@ -71,18 +95,19 @@ def source_problems(
 
 def fold_problems(given: Mapping[str, object]) -> Iterator[Finding]:
     """What of a split, as it is written, does not go with folds."""
-    if given.get("test", 0) != 0:
+    test = given.get("test", 0)
+    if isinstance(test, int | float | Source) and test != 0:
         yield "with loop.folds the rows of each fold are its test rows; leave test out", (*SPLIT, "test")
 
 
-def completed(config: Config, targets: Mapping[str, table.Field], given: Collection[str]) -> Config:
-    """The config with what was left out of its split, and is known; `given` are the keys that are written."""
+def completed(config: Config, targets: Mapping[str, table.Field], given: Mapping[str, object]) -> Config:
+    """The config with what was left out of its split, and is known; `given` is what is written."""
     split, changes = config.data.split, dict[str, object]()
     if split.method == "stratified" and split.column is None:
         changes["column"] = column_of(split, targets)
     if config.loop.folds is not None:
         changes["test"] = 0.0
-        if "train" not in given:
+        if given.get("train") is None:
             changes["train"] = round(1 - split.share("val"), 12)
     if not changes:
         return config

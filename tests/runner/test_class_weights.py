@@ -121,6 +121,12 @@ def test_going_on_with_the_config_it_began_with(columns: dict[str, Array], fit: 
         resumption.load(Path("without"), (BALANCED,), Path("c.yaml"))
 
 
+def test_evaluation_counts_no_classes(columns: dict[str, Array], fit: Fit) -> None:
+    run = fit(TEXT)
+    with pytest.raises(ConfigError, match="classes are weighed when a run begins"):
+        evaluate(Trained(run.path), (BALANCED,))
+
+
 def test_terms_that_weigh_no_classes_stay_as_they_are(columns: dict[str, Array]) -> None:
     loss, _ = found(
         "loss=[{type: CrossEntropyLoss, scale: 0.5}, {type: MSELoss, inputs: ['0', x], scale: 0.1}]",

@@ -16,7 +16,7 @@ import pytest
 import declnet
 from conftest import Command
 from declnet.core.spec import Array
-from declnet.errors import BusyError, ConfigError, DataError, Interrupted, NonFiniteError
+from declnet.errors import BusyError, CheckpointError, ConfigError, DataError, Interrupted, NonFiniteError
 from declnet.runner import resumption
 from declnet.runner.directory import RunDirectory
 from declnet.runner.evaluate import evaluate
@@ -234,6 +234,17 @@ def test_refused_with_other_rows_even_where_folds_are_done(columns: dict[str, Ar
     table("t.csv", seed=9)
     with pytest.raises(DataError, match="the rows are not those that this run began with"):
         continued()
+
+
+def test_the_summary_of_a_fold_that_is_damaged_is_made_again_once_it_is_removed(columns: dict[str, Array]) -> None:
+    trained(to="straight")
+    stopped(train(load("c.yaml", SETTINGS), Path("r")), (3, 1, 2))
+    Path("r/fold-2/summary.json").write_text("{}", "utf-8")
+    with pytest.raises(CheckpointError, match=r"r/fold-2/summary.json: damaged"):
+        continued()
+    Path("r/fold-2/summary.json").unlink()
+    continued()
+    same("straight/fold-2", "r/fold-2")
 
 
 def test_refused_with_another_config(columns: dict[str, Array]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import declnet
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.data.splits import at_random
@@ -85,6 +86,8 @@ def test_a_source_of_its_own_is_all_of_a_split(columns: dict[str, Array], fit: F
     assert evaluate(Trained(run.path), data=Path("t.csv")).rows == ROWS
     Path("test.csv").unlink()
     assert evaluate(Trained(run.path), data=Path("t.csv")).rows == ROWS, "needs no more than that file"
+    Path("t.csv").unlink()
+    assert np.shape(declnet.load(run.path).predict(np.zeros((4, 2)))) == (4, 3)
 
 
 def test_all_rows_of_several_sources_are_evaluated_in_their_order(columns: dict[str, Array], fit: Fit) -> None:
@@ -183,6 +186,13 @@ def test_pictures_of_a_file_are_not_copied(folder: Path) -> None:
     )
     found = rows_of()
     assert {name: len(rows) for name, rows in found.items()} == {"train": 24, "val": 6, "test": 12}
+    np.savez("two.npz", image=images, label=np.where(np.arange(12) == 7, 5, 0))
+    with pytest.raises(DataError) as caught:
+        rows_of()
+    (item,) = caught.value.diagnostics
+    assert item.text.startswith("data.split.test: the class 5 does not exist")
+    assert item.text.endswith("(row 8)")
+    assert item.mark is not None
 
 
 NOTHING = "column has nothing to do with the method"
@@ -224,7 +234,9 @@ def test_refused_before_a_row_is_read(columns: dict[str, Array], setting: str) -
 def test_folds_take_no_test_share(columns: dict[str, Array]) -> None:
     with pytest.raises(ConfigError, match=r"with loop\.folds the rows of each fold are its test rows"):
         load("c.yaml", ("loop.folds=3", "data.split.test=0.2"))
-    assert load("c.yaml", ("loop.folds=3", "data.split={val: 0.2, test: 0}")).config.data.split.train == 0.8
+    for split in ("{val: 0.2, test: 0}", "{val: 0.2}", "{train: null, val: 0.2}"):
+        found = load("c.yaml", ("loop.folds=3", f"data.split={split}")).config.data.split
+        assert (found.train, found.val, found.test) == (0.8, 0.2, 0)
 
 
 def test_every_row_another_class(columns: dict[str, Array]) -> None:

@@ -33,8 +33,9 @@ class Text(Source):
     be turned into text again. How many there are takes a pass over the file, which `declnet validate` does not
     make; training does, and where the model's output has too few classes the message says how many there are.
 
-    Rows are split at random. With a stride below the length windows overlap, and the rows to test on hold
-    characters that were trained on; so the stride is the length where nothing is said.
+    With a stride below the length windows overlap, and rows that are drawn to be tested on hold characters that
+    were trained on; so the stride is the length where nothing is said. `data.split.method: ordered` tests on the
+    end of the text.
 
     Shape:
         window: (length,) integers, the characters from the window's start.
