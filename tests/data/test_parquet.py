@@ -63,7 +63,7 @@ def test_columns_that_hold_no_numbers() -> None:
             "text": ["a", "b"],
             "category": pa.array(["a", "b"]).dictionary_encode(),
             "lists": [[1, 2], [3]],
-            "when": pa.array([0, 1], pa.timestamp("s")),
+            "when": pa.array([0, 1], pa.timestamp("ms")),
             "texts": pa.FixedSizeListArray.from_arrays(pa.array(["a", "b"]), 1),
             "fine": [1, 2],
         }
@@ -72,7 +72,7 @@ def test_columns_that_hold_no_numbers() -> None:
     assert [name for name, column in columns.items() if not column.refused] == ["text", "category", "fine"]
     assert [columns[name].text for name in ("text", "category", "fine")] == ["yes", "yes", "may"]
     assert columns["when"].refused == (
-        "holds values of type timestamp[s], and declnet reads numbers and texts: save it as one of them"
+        "holds values of type timestamp[ms], and declnet reads numbers and texts: save it as one of them"
     )
 
 

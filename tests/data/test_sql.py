@@ -74,8 +74,8 @@ def test_queries() -> None:
         ),
         (
             "SELECT x'00ff' AS gap",
-            "column 'gap': \"b'\\\\x00\\\\xff'\" is not a number; the transforms Category, OneHot and ClassLabels take "
-            "texts, and CAST in the query makes one (row 1)",
+            "column 'gap': \"b'\\\\x00\\\\xff'\" is not a number; the transforms Category, OneHot and "
+            "ClassLabels take texts, and CAST in the query makes one (row 1)",
         ),
         ("SELECT gap FROM t WHERE id > 99", "gives no rows"),
         ("SELECT id, gap, id FROM t", "gives two columns the name 'id': write AS and another for one"),

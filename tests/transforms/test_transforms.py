@@ -223,7 +223,7 @@ def test_single_numbers() -> None:
 def test_lists_in_the_config() -> None:
     rows, cells = texts("x", "y", "", "7"), Cells(kind="text", gaps=True)
     assert through(make("Category", categories=("y", "x")), rows, cells).tolist() == [2, 1, 0, 0]
-    one_hot = through(make("OneHot", categories=("x", 7)), texts("x", "y", "7"), Cells(kind="text"))
+    one_hot = through(make("OneHot", categories=("x", "7")), texts("x", "y", "7"), Cells(kind="text"))
     assert one_hot.tolist() == [[1, 0], [0, 0], [0, 1]]
     labels = through(make("ClassLabels", classes=("y", "x")), texts("x", "y"), Cells(kind="text"))
     assert labels.tolist() == [1, 0]
@@ -311,7 +311,7 @@ def test_cells_of_the_wrong_kind(transform: Transform, cells: Cells, message: st
         ("Impute", {"value": 1.0}, "value is for the strategy constant; mean finds its own"),
         ("MinMax", {"feature_range": (1.0, 1.0)}, "feature_range goes from low to high"),
         ("Scale", {"factor": 0.0}, "factor 0 makes all numbers equal"),
-        ("OneHot", {"categories": ("a", "a")}, "'a' is listed 2 times"),
+        ("OneHot", {"categories": ("a", "a")}, "categories lists 'a' 2 times"),
         ("OneHot", {"categories": ()}, "at least 1 item"),
         ("OneHot", {}, "Field required"),
         ("Reshape", {"shape": (-1, -1)}, "only one size may be -1"),
