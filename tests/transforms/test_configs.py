@@ -51,7 +51,7 @@ def test_mistakes(header: None, transforms: str, message: str) -> None:
 
 
 def test_shapes_are_known_without_a_row(header: None) -> None:
-    Path("c.yaml").write_text(TEXT % "[{type: OneHot, categories: [u, v, "3"]}]", encoding="utf-8")
+    Path("c.yaml").write_text(TEXT % "[{type: OneHot, categories: [u, v, '3']}]", encoding="utf-8")
     experiment = load("c.yaml")
     assert experiment.inputs["x"].spec.shape == (6,)
     assert [node.component.in_features for node in experiment.config.model] == [6]
