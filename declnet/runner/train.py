@@ -76,7 +76,7 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
             if summary is not None:
                 yield Finished(summary, before=True)
                 return
-        yield from _Run(experiment).events(opened, saved)
+        yield from _Run(experiment, saved).events(opened, saved)
 
 
 def _saved(directory: RunDirectory) -> Saved | None:
@@ -88,11 +88,12 @@ def _saved(directory: RunDirectory) -> Saved | None:
 
 
 class _Run:
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, saved: Saved | None = None) -> None:
         self.started = time.perf_counter()
         self.experiment, self.loop = experiment, experiment.config.loop
         self.noise = generator(experiment.config.seed, "noise")
-        self.rows = Rows(experiment, noise=self.noise)
+        learned = None if saved is None else saved.learned(experiment)
+        self.rows = Rows(experiment, learned=learned, noise=self.noise)
         self.config = settled(experiment.config, experiment.document, self.rows.steps)
         self.order = generator(self.config.seed, "shuffle")
         self.model = Model(experiment, self.rows.sizes(), self.noise)

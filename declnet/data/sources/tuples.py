@@ -64,9 +64,9 @@ class _Tuples(Source, ABC):
 
     @property
     def _label(self) -> Asked:
-        """How the classes are read: as texts only where they are nothing else."""
+        """How the classes are read: as texts where they may be some."""
         known = self.source.describe([self.label]).get(self.label)
-        return Asked(self.label, text=known is not None and known.text == "yes")
+        return Asked(self.label, text=known is not None and known.text != "no")
 
     def locate(self, row: int, column: str) -> Mark | None:
         """Where the other source holds the value."""
@@ -76,7 +76,7 @@ class _Tuples(Source, ABC):
 
     def _draw(self, classes: Rows) -> Numbers:
         """The tuples, in an order of their own; DataError where there is none."""
-        labels = classes.codes if isinstance(classes, Texts) else classes
+        labels = _numbered(classes)
         rng = np.random.default_rng(self.seed)
         order = rng.permutation(len(labels))
         order = order[np.argsort(labels[order], kind="stable")]  # by class, at random within one
@@ -90,6 +90,18 @@ class _Tuples(Source, ABC):
     @abstractmethod
     def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Numbers:
         """Put rows, given class by class, together."""
+
+
+def _numbered(classes: Rows) -> Array:
+    """Classes as numbers; those of texts are their places in order, of numbers by size."""
+    if not isinstance(classes, Texts):
+        return classes
+    try:
+        values: Array = classes.values.astype(np.float64)
+    except ValueError:
+        values = classes.values
+    places: Array = np.unique(values, return_inverse=True)[1]
+    return places[classes.codes]
 
 
 def _alike(order: Array, labels: Array, share: int) -> tuple[Array, Array, Array]:
@@ -190,12 +202,8 @@ class Pairs(_Tuples):
         labels = [label._replace(column=f"{member}_{label.column}") for member in self.members]
         others = [*(item for item in asked if item.column != "same"), *labels]
         table = dict(zip(others, super().read_as(others), strict=True))
-        first, second = (table[item] for item in labels)
-        alike = (
-            first.codes == second.codes
-            if isinstance(first, Texts) and isinstance(second, Texts)
-            else np.equal(first, second)  # type: ignore[arg-type] # both are arrays
-        )
+        first, second = (_numbered(table[item]) for item in labels)
+        alike = first == second
         return [alike.astype(np.float64) if item.column == "same" else table[item] for item in asked]
 
     def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Numbers:
