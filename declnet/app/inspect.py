@@ -13,9 +13,10 @@ from declnet.app.tree import Branch, tree
 from declnet.app.validate import LEARNED, batch, shared
 from declnet.config.dump import dump
 from declnet.core.spec import Spec
+from declnet.core.suggest import some
 from declnet.core.wrapper import Refs
 from declnet.runner.experiment import Experiment, load
-from declnet.runner.outline import Cost, Entry, Outline, outline
+from declnet.runner.outline import Cost, Entry, Outline, arguments, outline
 
 
 def inspect(path: Path, overrides: Sequence[str], *, strict: bool, form: str) -> None:
@@ -35,7 +36,11 @@ def _tree(path: Path, experiment: Experiment, network: Outline) -> Iterator[Bran
     config, memory = experiment.config, network.figures.memory
     yield Branch(str(path), f": {config.name}, one batch of {batch(experiment)}, {config.dtype}")
     fields = [
-        Branch(name, f": {network.specs[value]}", _cost(Cost(activations=network.figures.data[name])))
+        Branch(
+            name,
+            f": {network.specs[value]}{_origin(experiment, name)}",
+            _cost(Cost(activations=network.figures.data[name])),
+        )
         for name, value in network.inputs.items()
     ]
     yield Branch("data", branches=fields)
@@ -47,11 +52,20 @@ def _tree(path: Path, experiment: Experiment, network: Outline) -> Iterator[Bran
     yield Branch("memory", f": {size(memory.total)}, data aside", f"{LEARNED}\n{shared(network.figures)}", parts)
 
 
+def _origin(experiment: Experiment, name: str) -> str:
+    """The columns and the transforms that make a field of them, where there are some."""
+    field = (experiment.inputs | experiment.targets)[name]
+    made = [f"{item.type}{_arguments(arguments(item))}" for item in field.transforms]
+    return f", of {some(field.columns)}: {', '.join(made)}" if made else ""
+
+
+def _arguments(stated: Mapping[str, object]) -> str:
+    return f"({', '.join(f'{name}: {in_yaml(value)}' for name, value in stated.items())})" if stated else ""
+
+
 def _branch(entry: Entry, network: Outline, *, within: bool = False) -> Branch:
     """One node; `within` one whose weights are another's, which is said there."""
-    text = f": {entry.type}"
-    if entry.arguments:
-        text += f"({', '.join(f'{name}: {in_yaml(value)}' for name, value in entry.arguments.items())})"
+    text = f": {entry.type}{_arguments(entry.arguments)}"
     text += "".join(f", {remark}" for remark in _remarks(entry, within=within))
     if entry.values is not None:
         text += f" -> {', '.join(str(network.specs[value]) for value in entry.values)}"
@@ -104,6 +118,7 @@ def _report(experiment: Experiment, network: Outline) -> dict[str, object]:
         "batch_size": experiment.batch,
         "data": [
             {"name": name, "output": plain_spec(network.specs[value]), "activations": found.data[name]}
+            | _made_of(experiment, name)
             for name, value in network.inputs.items()
         ],
         "model": [_entry(entry, network) for entry in network.model],
@@ -111,6 +126,16 @@ def _report(experiment: Experiment, network: Outline) -> dict[str, object]:
         "outputs": [{"name": network.names[v], "output": plain_spec(network.specs[v])} for v in network.outputs],
         "total": asdict(network.cost),
         "memory": asdict(found.memory) | {"total": found.memory.total},
+    }
+
+
+def _made_of(experiment: Experiment, name: str) -> dict[str, object]:
+    """The columns of a data field, and its transforms as a config has them."""
+    field = (experiment.inputs | experiment.targets)[name]
+    stated = [(item.type, arguments(item)) for item in field.transforms]
+    return {
+        "columns": list(field.columns),
+        "transforms": [{"type": kind} | own if own else kind for kind, own in stated],
     }
 
 

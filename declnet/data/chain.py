@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from declnet.core.source import Column
 from declnet.core.spec import Kind
 from declnet.core.transform import Cells, Transform
-from declnet.errors import ShapeError
+from declnet.errors import Path, ShapeError
 
 
-class TransformError(ShapeError):
-    """A transform of a field, by its index, does not fit what comes before it; `field` is its wrong argument."""
+class FieldError(ShapeError):
+    """A key of a data field is wrong: its path within the field, such as ("transforms", 0, "strategy")."""
 
-    def __init__(self, message: str, index: int, field: str | None = None) -> None:
+    def __init__(self, message: str, path: Path) -> None:
         """Take what is wrong and where."""
-        super().__init__(message, field=field)
-        self.index = index
+        super().__init__(message)
+        self.path = path
+
+
+def wrong_transform(error: ShapeError, index: int) -> FieldError:
+    """What a transform refuses, as a mistake of its field."""
+    return FieldError(error.message, ("transforms", index, *([] if error.field is None else [error.field])))
 
 
 def reads_texts(transforms: Sequence[Transform]) -> bool | None:
@@ -45,9 +50,10 @@ def first_cells(
             )
     if any(item.text == "yes" for item in columns) or (texts and any(item.text == "may" for item in columns)):
         if kind is not None:
-            raise ShapeError(
-                f"{transforms[0].type} reads texts, so dtype says nothing: leave it out, and end with "
-                "{type: Cast, dtype: ...} for another kind of number"
+            raise FieldError(
+                "the transforms read texts, of which dtype says nothing: leave it out, and end with "
+                "{type: Cast, dtype: ...} for another kind of number",
+                ("dtype",),
             )
         return Cells(shape, "text", gaps, count)
     kinds = {item.kind for item in columns} - {None}
@@ -57,7 +63,7 @@ def first_cells(
 
 
 def infer(transforms: Sequence[Transform], cells: Cells) -> Cells:
-    """What becomes of cells; a `TransformError` where one of the transforms does not fit."""
+    """What becomes of cells; a `FieldError` where one of the transforms does not fit."""
     for before in steps(transforms, cells):
         cells = before
     return cells
@@ -68,14 +74,15 @@ def steps(transforms: Sequence[Transform], cells: Cells) -> list[Cells]:
     found = [cells]
     for index, transform in enumerate(transforms):
         if index and transform.fills and transform.takes == "any":
-            raise TransformError(f"{transform.type} comes first: what is before it takes no missing cells", index)
+            message = f"{transform.type} comes first: what is before it takes no missing cells"
+            raise FieldError(message, ("transforms", index))
         try:
             found.append(transform.infer(found[-1]))
         except ShapeError as error:
-            raise TransformError(error.message, index, error.field) from None
+            raise wrong_transform(error, index) from None
     if found[-1].kind == "text":
-        raise TransformError(
+        raise FieldError(
             "the field ends in texts; the transforms Category, OneHot and ClassLabels make numbers of them",
-            len(transforms) - 1,
+            ("transforms",),
         )
     return found

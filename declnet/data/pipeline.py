@@ -31,14 +31,14 @@ class Pipeline:
     @classmethod
     def fit(cls, field: Field, rows: Rows, train: Array, dtype: DType) -> Pipeline:
         """Learn from the rows with these numbers, and from no others. RowError where a cell does not fit, and
-        `TransformError` where what is learned does not.
+        `FieldError` where what is learned does not.
         """
         pipeline = cls(field, [], dtype)
         for index, transform in enumerate(field.transforms):
             try:
                 learned = transform.fit(pipeline._passes(rows, train), pipeline._cells[index])
             except ShapeError as error:
-                raise chain.TransformError(error.message, index, error.field) from None
+                raise chain.wrong_transform(error, index) from None
             pipeline.states.append(learned)
         return pipeline
 

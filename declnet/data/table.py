@@ -46,7 +46,7 @@ def field(
     spared: Collection[str] = (),
     transforms: Sequence[Transform] = (),
 ) -> Field:
-    """Describe a field; a `ShapeError` where its columns are unknown or do not stack, and a `TransformError` where
+    """Describe a field; a `ShapeError` where its columns are unknown or do not stack, and a `FieldError` where
     a transform does not fit.
 
     A pattern stands for none of the columns that are spared.

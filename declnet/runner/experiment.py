@@ -23,7 +23,7 @@ from declnet.core.spec import Kind, Spec
 from declnet.core.suggest import did_you_mean, like_pattern, some
 from declnet.core.wrapper import Node, Term
 from declnet.data import table
-from declnet.data.chain import TransformError
+from declnet.data.chain import FieldError
 from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
 from declnet.plan.graph import Graph
 from declnet.plan.lint import lint
@@ -202,9 +202,8 @@ class _Checker:
                 path = self._columns_path(section, name, item)
                 try:
                     fields[name] = table.field(known, item.columns, KINDS[item.dtype], spared, item.transforms)
-                except TransformError as error:
-                    argument = () if error.field is None else (error.field,)
-                    self._problem(error.message, ("data", section, name, "transforms", error.index, *argument))
+                except FieldError as error:
+                    self._problem(error.message, ("data", section, name, *error.path))
                 except ShapeError as error:
                     near = (
                         ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from declnet.core.spec import Array, DType, Kind, numpy_dtype
 from declnet.core.suggest import did_you_mean, some
 from declnet.core.transform import MISSING, Cells, Texts
 from declnet.data.table import Field
+from declnet.data.texts import Dictionary
 from declnet.errors import DataError, RowError
 from declnet.runner.transformed import Learned
 
@@ -56,14 +58,16 @@ def prepared(name: str, array: Array, field: Field, learned: Learned, dtype: DTy
 
 def _texts(name: str, array: Array, cells: Cells, first: int) -> Texts:
     """Rows of texts, without the spaces around them; None, nan and the empty text are missing."""
-    given = [None if cell is None or cell != cell else str(cell).strip() for cell in array.reshape(-1).tolist()]  # noqa: PLR0124 - nan
-    different = sorted({cell for cell in given if cell})
-    index = {text: code for code, text in enumerate(different)}
-    codes = np.array([index.get(cell or "", MISSING) for cell in given], np.int64).reshape(array.shape)
+    texts = Dictionary()
+    codes = texts.encode([_text(cell) for cell in array.reshape(-1).tolist()]).reshape(array.shape)
     if not cells.gaps and (codes == MISSING).any():
         row = first + int(np.argwhere(codes == MISSING)[0][0]) + 1
         raise DataError(f"input {name!r}: row {row} holds a {missing_value()}")
-    return Texts(codes, np.array(different, np.str_))
+    return texts.rows(codes)
+
+
+def _text(cell: object) -> str:
+    return "" if cell is None or (isinstance(cell, float) and math.isnan(cell)) else str(cell)
 
 
 def require_names(names: Collection[str], fields: Mapping[str, Field]) -> None:

@@ -14,7 +14,9 @@ from declnet.config.loop import Loop
 from declnet.core.spec import Array
 from declnet.errors import CheckpointError, DataError
 from declnet.runner import checkpoint
+from declnet.runner.experiment import Experiment
 from declnet.runner.monitor import Waiting, ending
+from declnet.runner.transformed import Learned
 
 
 class Partial(BaseModel):
@@ -84,6 +86,13 @@ class Saved:
     def part(self, prefix: str) -> dict[str, Array]:
         """The arrays under a prefix, without it."""
         return checkpoint.part(self.arrays, prefix)
+
+    def learned(self, experiment: Experiment) -> Learned:
+        """What was learned before training. CheckpointError where it is of other transforms."""
+        try:
+            return Learned.of(experiment, self.arrays)
+        except CheckpointError as error:
+            raise CheckpointError(f"{self.path}: of another run: {error.diagnostics[0].message}") from None
 
 
 def load(path: Path) -> Saved:

@@ -87,7 +87,7 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
         if (summary := done(opened, saved, experiment.config.loop)) is not None:
             yield Finished(summary, before=True)
         else:
-            yield from Training(experiment).events(opened, saved)
+            yield from Training(experiment, saved=saved).events(opened, saved)
 
 
 def folded(experiment: Experiment) -> bool:
@@ -121,11 +121,18 @@ class Within:
 class Training:
     """One run, with everything allocated that it needs."""
 
-    def __init__(self, experiment: Experiment, rows: Rows | None = None, within: Within | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        rows: Rows | None = None,
+        within: Within | None = None,
+        saved: Saved | None = None,
+    ) -> None:
         """Read the rows, if they have not been, and allocate. DataError where the data are wrong."""
         self.started = time.perf_counter()
         self.within = within
-        self.rows = Rows(experiment) if rows is None else rows
+        learned = None if saved is None else saved.learned(experiment)
+        self.rows = Rows(experiment, learned=learned) if rows is None else rows
         experiment = weighted(experiment, self.rows)
         self.experiment, self.loop = experiment, experiment.config.loop
         self.noise = self.rows.noise = generator(experiment.config.seed, "noise")

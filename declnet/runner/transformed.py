@@ -11,7 +11,7 @@ from declnet.core.source import Source
 from declnet.core.spec import Array, numpy_dtype
 from declnet.core.transform import Rows, Texts
 from declnet.data import table
-from declnet.data.chain import TransformError
+from declnet.data.chain import FieldError
 from declnet.data.pipeline import Pipeline
 from declnet.errors import CheckpointError, DataError, Diagnostic, Path
 from declnet.runner.experiment import Experiment
@@ -144,10 +144,8 @@ def fitted(experiment: Experiment, rows: Mapping[str, Rows], train: Array) -> Le
             continue
         try:
             pipelines[name] = Pipeline.fit(field, rows[name], train, experiment.config.dtype)
-        except TransformError as error:
-            section = "inputs" if name in experiment.inputs else "targets"
-            argument = () if error.field is None else (error.field,)
-            path: Path = ("data", section, name, "transforms", error.index, *argument)
+        except FieldError as error:
+            path: Path = ("data", "inputs" if name in experiment.inputs else "targets", name, *error.path)
             raise DataError(Diagnostic(error.message, path, experiment.document.mark(path))) from None
     return Learned(pipelines, class_names(experiment, experiment.config.data.source) | names(pipelines))
 

@@ -30,6 +30,7 @@ class Category(OfTexts):
             rows.
 
     Raises:
+        ConfigError: a category is listed twice.
         DataError: the training rows have more categories.
 
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.OrdinalEncoder.html

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, Self, final
 
 import numpy as np
+from pydantic import model_validator
 
 from declnet.core.registry import transforms
 from declnet.core.spec import Array
 from declnet.core.suggest import some
 from declnet.core.transform import Cells, Learned, Misfit, Passes, Rows, State, Transform, first
-from declnet.transforms.vocabulary import UNKNOWN, Listed, as_texts, ordered, places, texts_of, vocabularies
+from declnet.transforms.vocabulary import (
+    UNKNOWN,
+    Listed,
+    as_texts,
+    ordered,
+    places,
+    require_different,
+    texts_of,
+    vocabularies,
+)
 
 
 @transforms.register
@@ -29,6 +39,7 @@ class ClassLabels(Transform):
         classes: their names in order; left out: those of the training rows.
 
     Raises:
+        ConfigError: a class is listed twice.
         DataError: a cell is no class.
 
     Reference: https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.LabelEncoder.html
@@ -38,6 +49,11 @@ class ClassLabels(Transform):
 
     type: Literal["ClassLabels"] = "ClassLabels"
     classes: Listed | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        require_different("classes", self.classes or ())
+        return self
 
     def becomes(self, cells: Cells) -> Cells:
         """Integers."""
@@ -50,7 +66,7 @@ class ClassLabels(Transform):
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
         """Those of the config, or those that are there."""
         if self.classes is not None:
-            return {"classes": np.array([*map(str, self.classes)], np.str_)}
+            return {"classes": np.array(self.classes, np.str_)}
         (found,) = vocabularies(rows, 1)
         return {"classes": np.array(ordered(found), np.str_)}
 

@@ -31,6 +31,7 @@ class OneHot(OfTexts):
         categories: how many there are at most in each column, or a list of them.
 
     Raises:
+        ConfigError: a category is listed twice.
         ShapeError: a row is no single value or list of columns.
         DataError: the training rows have more categories.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from abc import ABC
 from collections.abc import Iterable, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import AfterValidator, Field
+from pydantic import Field, model_validator
 
 from declnet.core.spec import Array
 from declnet.core.suggest import some
@@ -19,15 +19,15 @@ UNKNOWN = -2
 """Where a text that the vocabulary lacks is in it."""
 
 
-def _different(texts: tuple[str | int, ...]) -> tuple[str | int, ...]:
+Listed = Annotated[tuple[str, ...], Field(min_length=1)]
+"""Texts in a config."""
+
+
+def require_different(name: str, texts: Sequence[str]) -> None:
+    """ValueError where a list in a config, under this name, has a text twice."""
     for text in texts:
-        if (count := [*map(str, texts)].count(str(text))) > 1:
-            raise ValueError(f"{str(text)!r} is listed {count} times")
-    return texts
-
-
-Listed = Annotated[tuple[str | int, ...], Field(min_length=1), AfterValidator(_different)]
-"""Texts in a config; whole numbers stand for their digits."""
+        if (count := texts.count(text)) > 1:
+            raise ValueError(f"{name} lists {text!r} {count} times")
 
 
 def as_texts(rows: Rows) -> Texts:
@@ -102,6 +102,12 @@ class OfTexts(Transform, ABC):
 
     categories: Annotated[int, Field(ge=1)] | Listed | None = None
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if isinstance(self.categories, tuple):
+            require_different("categories", self.categories)
+        return self
+
     def learned(self, cells: Cells) -> dict[str, Learned]:
         """The texts of all columns, and how many each has."""
         return {"categories": Learned((None,), text=True), "counts": Learned((cells.columns,))}
@@ -109,7 +115,7 @@ class OfTexts(Transform, ABC):
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
         """Those of the config, or those that are there."""
         if isinstance(self.categories, tuple):
-            return packed([[*map(str, self.categories)]] * cells.columns)
+            return packed([self.categories] * cells.columns)
         lists = vocabularies(rows, cells.columns)
         if self.categories is not None:
             most = max(lists, key=len)

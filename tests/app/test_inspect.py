@@ -268,7 +268,13 @@ def test_json(results: dict[str, Result]) -> None:
         "float32",
         32,
     )
-    assert found["data"][2] == {"name": "y", "output": {"shape": [32], "kind": "int"}, "activations": 256}
+    assert found["data"][2] == {
+        "name": "y",
+        "output": {"shape": [32], "kind": "int"},
+        "activations": 256,
+        "columns": ["label"],
+        "transforms": [],
+    }
     assert found["outputs"] == [{"name": "digraph", "output": {"shape": [32, 10], "kind": "float"}}]
     digraph = found["model"][-1]
     assert digraph == {

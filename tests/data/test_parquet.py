@@ -49,7 +49,7 @@ def test_reads_numbers_of_all_kinds(block: int, groups: int, monkeypatch: pytest
     lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors), 3)
     prices = pa.array([Decimal(row) / 4 for row in range(count)], pa.decimal128(9, 2))
     made = source(columns | {"vector": lists, "price": prices}, row_group_size=groups)
-    assert made.columns() == dict.fromkeys(columns, Column()) | {"vector": Column((3,)), "price": Column()}
+    assert made.columns() == dict.fromkeys([*columns, "price"], Column(text="may")) | {"vector": Column((3,))}
     read = made.read(["vector", "price", *columns])
     for name, values in columns.items():
         np.testing.assert_array_equal(read[name], values)
@@ -63,15 +63,16 @@ def test_columns_that_hold_no_numbers() -> None:
             "text": ["a", "b"],
             "category": pa.array(["a", "b"]).dictionary_encode(),
             "lists": [[1, 2], [3]],
-            "when": pa.array([0, 1], pa.timestamp("s")),
+            "when": pa.array([0, 1], pa.timestamp("ms")),
             "texts": pa.FixedSizeListArray.from_arrays(pa.array(["a", "b"]), 1),
             "fine": [1, 2],
         }
     )
     columns = made.columns()
-    assert [name for name, column in columns.items() if not column.refused] == ["fine"]
-    assert columns["text"].refused == (
-        "holds values of type string, and declnet reads numbers: save the column as numbers"
+    assert [name for name, column in columns.items() if not column.refused] == ["text", "category", "fine"]
+    assert [columns[name].text for name in ("text", "category", "fine")] == ["yes", "yes", "may"]
+    assert columns["when"].refused == (
+        "holds values of type timestamp[ms], and declnet reads numbers and texts: save it as one of them"
     )
 
 
@@ -87,7 +88,7 @@ def test_missing_values(refusal: Refusal, block: int, monkeypatch: pytest.Monkey
     )
     for name, row in {"a": 4, "whole": 3, "part": 5}.items():
         message = refusal(lambda: made.read([name]))  # noqa: B023 - called within the loop
-        assert message == f"t.parquet: column {name!r}: missing value (row {row})"
+        assert message == f"t.parquet: column {name!r}: missing value; the transform Impute fills it in (row {row})"
 
 
 def test_no_rows_and_names_twice(refusal: Refusal) -> None:

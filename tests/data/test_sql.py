@@ -48,7 +48,7 @@ def test_reads(where: dict[str, str], block: int, folder: Path, monkeypatch: pyt
     monkeypatch.setattr(module, "ROWS", block)
     given = {key: Path(value) if key == "path" else value.format(here=folder) for key, value in where.items()}
     made = source(**given)
-    assert made.columns() == dict.fromkeys(("id", "x", "y", "gap", "name"), Column())
+    assert made.columns() == dict.fromkeys(("id", "x", "y", "gap", "name"), Column(text="may"))
     read = made.read(["y", "x"])
     assert [*read] == ["y", "x"]
     np.testing.assert_array_equal(read["x"], np.arange(COUNT) / 7)
@@ -66,11 +66,16 @@ def test_queries() -> None:
     ("query", "message"),
     [
         ("SELECT * FROM absent", "the database refuses: no such table: absent"),
-        ("SELECT gap FROM t ORDER BY id", "column 'gap': missing value (row 8)"),
-        ("SELECT name AS gap FROM t", "column 'gap': 'n0' is not a number; CAST it in the query (row 1)"),
+        ("SELECT gap FROM t ORDER BY id", "column 'gap': missing value; the transform Impute fills it in (row 8)"),
+        (
+            "SELECT name AS gap FROM t",
+            "column 'gap': 'n0' is not a number; the transforms Category, OneHot and ClassLabels take texts, "
+            "and CAST in the query makes one (row 1)",
+        ),
         (
             "SELECT x'00ff' AS gap",
-            "column 'gap': \"b'\\\\x00\\\\xff'\" is not a number; CAST it in the query (row 1)",
+            "column 'gap': \"b'\\\\x00\\\\xff'\" is not a number; the transforms Category, OneHot and "
+            "ClassLabels take texts, and CAST in the query makes one (row 1)",
         ),
         ("SELECT gap FROM t WHERE id > 99", "gives no rows"),
         ("SELECT id, gap, id FROM t", "gives two columns the name 'id': write AS and another for one"),
@@ -173,7 +178,8 @@ def test_a_run(command: Command) -> None:
     refused = command("train", "sub/c.yaml")
     assert (refused.rc, refused.stdout) == (3, "")
     assert refused.stderr.startswith(
-        "sub/c.yaml:2:42: error: data.source.query: column 'y': missing value (row 4)\n"
+        "sub/c.yaml:2:42: error: data.source.query: column 'y': missing value; the transform Impute fills it "
+        "in (row 4)\n"
     )
 
 

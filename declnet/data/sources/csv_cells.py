@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Sequence
-from itertools import count
 from typing import Any, ClassVar
 
 import numpy as np
 
 from declnet.core.source import Asked, missing_value, not_a_number
 from declnet.core.spec import Array
-from declnet.core.transform import MISSING, Rows, Texts
+from declnet.core.transform import MISSING, Rows
 from declnet.data.files import quote
+from declnet.data.texts import CODES, Dictionary
 
 NOTHING = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
 """What many files write where there is no value."""
@@ -116,7 +115,7 @@ class _Numbers(Cells):
 
 class _Texts(Cells):
     code = "i"
-    dtype = np.dtype(np.intc)
+    dtype = CODES
 
     def __init__(self, asked: Asked, place: int, missing: Sequence[str]) -> None:
         super().__init__(asked, place, missing)
@@ -124,22 +123,20 @@ class _Texts(Cells):
 
     def forget(self) -> None:
         """Number texts from 0 again."""
-        self.codes: defaultdict[str, int] = defaultdict(count().__next__)
-        self.codes.update(dict.fromkeys(self.missing, MISSING))
+        self.texts = Dictionary(self.missing)
 
     def unfit(self, cell: str) -> str | None:
         """Any text is right."""
         return None
 
     def part(self, cells: list[str]) -> Array | None:
-        """The number of each cell's text, in the order in which they are met."""
-        codes = np.fromiter(map(self.codes.__getitem__, map(str.strip, cells)), self.dtype, len(cells))
+        """The number of each cell's text."""
+        codes = self.texts.encode(cells)
         return codes if self.gaps or not (codes == MISSING).any() else None
 
     def rows(self, numbers: Array) -> Rows:
         """With the texts that have been met."""
-        met = [text for text, code in self.codes.items() if code != MISSING]
-        return Texts(numbers, np.array(met, np.str_))
+        return self.texts.rows(numbers)
 
 
 def _finite(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from array import array
@@ -16,10 +17,12 @@ import numpy as np
 from pydantic import AfterValidator, model_validator
 
 from declnet.core.registry import sources
-from declnet.core.source import Column, Source
+from declnet.core.source import Asked, Column, Source, missing_value, not_a_number
 from declnet.core.spec import Array
+from declnet.core.transform import MISSING, Rows
 from declnet.data.extras import needed
 from declnet.data.files import opened, quote
+from declnet.data.texts import CODES, Dictionary
 from declnet.errors import ConfigError, DataError, Diagnostic, shows_password
 
 if TYPE_CHECKING:
@@ -58,7 +61,8 @@ Query = Annotated[str, AfterValidator(_reading)]
 class SQL(Source):
     """The rows that a query gives: of an SQLite file, or of any database that SQLAlchemy has a driver for.
 
-    Nothing is guessed: NULL, text, nan and infinity are mistakes. Rows come in the database's order, so a query
+    Nothing is guessed: NULL is a mistake where no transform fills it in, text where none takes texts, and nan and
+    infinity always are. Rows come in the database's order, so a query
     without ORDER BY may give another split each time. Nothing is changed: SQLite files are opened to be read only,
     what a query changes elsewhere is never committed, and a database user who may only read is best.
 
@@ -66,7 +70,7 @@ class SQL(Source):
 
     Shape:
         each column: one number a row, read as the config says: floats, or class indices with `dtype: int64`; true
-            and false are 1 and 0.
+            and false are 1 and 0. Or one text a row, for transforms that take texts; what is empty is missing.
 
     Parameters:
         query: what gives the rows, SELECT a, b FROM t ORDER BY id; each column with a name of its own.
@@ -99,21 +103,33 @@ class SQL(Source):
     def columns(self) -> dict[str, Column]:
         """What the cursor calls the columns; no row is fetched."""
         with self._result() as result:
-            return dict.fromkeys(result.keys(), Column())
+            return dict.fromkeys(result.keys(), Column(text="may"))
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
-        """These columns, float64, fetched a block of rows at a time."""
-        numbers = {name: array("d") for name in columns}
+        """These columns as numbers, float64."""
+        read = self.read_as([Asked(name) for name in columns])
+        return {name: rows for name, rows in zip(columns, read, strict=True) if isinstance(rows, np.ndarray)}
+
+    def read_as(self, asked: Sequence[Asked]) -> list[Rows]:
+        """These columns, fetched a block of rows at a time."""
+        columns = {item: array("i" if item.text else "d") for item in asked}
+        texts = {item: Dictionary() for item in columns if item.text}
         count = 0
         with self._result() as result:
-            places = {name: list(result.keys()).index(name) for name in columns}
+            places = {item: list(result.keys()).index(item.column) for item in columns}
             for rows in result.partitions(ROWS):
-                for name, place in places.items():
-                    numbers[name].frombytes(_numbers([row[place] for row in rows], name, count).tobytes())
+                for item, place in places.items():
+                    cells = [row[place] for row in rows]
+                    own = texts.get(item)
+                    part = _numbers(cells, item, count) if own is None else _texts(cells, item, own, count)
+                    columns[item].frombytes(part.tobytes())
                 count += len(rows)
         if not count:
             raise _wrong("gives no rows")
-        return {name: np.frombuffer(column) for name, column in numbers.items()}
+        return [
+            texts[item].rows(np.frombuffer(columns[item], CODES)) if item.text else np.frombuffer(columns[item])
+            for item in asked
+        ]
 
     @contextmanager
     def _result(self) -> Iterator[CursorResult[Any]]:
@@ -172,13 +188,28 @@ class SQL(Source):
         return url.set(password=password)
 
 
-def _numbers(cells: list[object], name: str, before: int) -> Array:
+def _numbers(cells: list[object], asked: Asked, before: int) -> Array:
     """A block of a column; `before` is how many rows came before it."""
+    if asked.gaps:
+        cells = [math.nan if cell is None else cell for cell in cells]
     if set(map(type, cells)) <= NUMBERS:
         return np.fromiter(map(float, cells), np.float64, len(cells))  # type: ignore[arg-type] # all numbers
     row, cell = next((row, cell) for row, cell in enumerate(cells) if type(cell) not in NUMBERS)
-    what = "missing value" if cell is None else f"{quote(str(cell))} is not a number; CAST it in the query"
-    raise _wrong(f"column {quote(name)}: {what} (row {before + row + 1})")
+    what = missing_value() if cell is None else f"{not_a_number(quote(str(cell)))}, and CAST in the query makes one"
+    raise _wrong(f"column {quote(asked.column)}: {what} (row {before + row + 1})")
+
+
+def _texts(cells: list[object], asked: Asked, texts: Dictionary, before: int) -> Array:
+    """A block of a column of texts; numbers are written out."""
+    for row, cell in enumerate(cells):
+        if isinstance(cell, bytes):
+            what = f"{quote(str(cell))} is no text; CAST it in the query"
+            raise _wrong(f"column {quote(asked.column)}: {what} (row {before + row + 1})")
+    codes = texts.encode(["" if cell is None else str(cell) for cell in cells])
+    if not asked.gaps and (codes == MISSING).any():
+        row = before + int(np.argmax(codes == MISSING)) + 1
+        raise _wrong(f"column {quote(asked.column)}: {missing_value()} (row {row})")
+    return codes
 
 
 def _wrong(message: str) -> DataError:

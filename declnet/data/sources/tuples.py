@@ -10,12 +10,13 @@ import numpy as np
 from pydantic import NonNegativeInt
 
 from declnet.core.registry import sources
-from declnet.core.source import Column, Source
+from declnet.core.source import Asked, Column, Source
 from declnet.core.spec import Array
 from declnet.core.suggest import any_of
+from declnet.core.transform import Rows, Texts
 from declnet.errors import DataError, Diagnostic, Mark
 
-Rows = dict[str, Array]
+Numbers = dict[str, Array]
 """Row numbers of the other source, by the member of a tuple they are for."""
 
 
@@ -47,20 +48,35 @@ class _Tuples(Source, ABC):
         return {name: known[own] for name, own in split.items() if own in known}
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
+        """These columns as numbers."""
+        read = self.read_as([Asked(name) for name in columns])
+        return {name: rows for name, rows in zip(columns, read, strict=True) if isinstance(rows, np.ndarray)}
+
+    def read_as(self, asked: Sequence[Asked]) -> list[Rows]:
         """Read the other source, and take its rows in the order drawn."""
-        split = {name: name.split("_", 1) for name in columns}
-        table = self.source.read(sorted({self.label, *(own for _, own in split.values())}))
-        rows = self._draw(table[self.label])
-        return {name: table[own][rows[member]] for name, (member, own) in split.items()}
+        split = [
+            (item.column.split("_", 1)[0], item._replace(column=item.column.split("_", 1)[1])) for item in asked
+        ]
+        wanted = sorted({self._label, *(own for _, own in split)})
+        table = dict(zip(wanted, self.source.read_as(wanted), strict=True))
+        rows = self._draw(table[self._label])
+        return [table[own][rows[member]] for member, own in split]
+
+    @property
+    def _label(self) -> Asked:
+        """How the classes are read: as texts where they may be some."""
+        known = self.source.describe([self.label]).get(self.label)
+        return Asked(self.label, text=known is not None and known.text != "no")
 
     def locate(self, row: int, column: str) -> Mark | None:
         """Where the other source holds the value."""
         member, name = column.split("_", 1)
-        rows = self._draw(self.source.read([self.label])[self.label])
+        rows = self._draw(*self.source.read_as([self._label]))
         return self.source.locate(int(rows[member][row]), name)
 
-    def _draw(self, labels: Array) -> Rows:
+    def _draw(self, classes: Rows) -> Numbers:
         """The tuples, in an order of their own; DataError where there is none."""
+        labels = _numbered(classes)
         rng = np.random.default_rng(self.seed)
         order = rng.permutation(len(labels))
         order = order[np.argsort(labels[order], kind="stable")]  # by class, at random within one
@@ -72,8 +88,20 @@ class _Tuples(Source, ABC):
         return {member: numbers[order] for member, numbers in rows.items()}
 
     @abstractmethod
-    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Rows:
+    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Numbers:
         """Put rows, given class by class, together."""
+
+
+def _numbered(classes: Rows) -> Array:
+    """Classes as numbers; those of texts are their places in order, of numbers by size."""
+    if not isinstance(classes, Texts):
+        return classes
+    try:
+        values: Array = classes.values.astype(np.float64)
+    except ValueError:
+        values = classes.values
+    places: Array = np.unique(values, return_inverse=True)[1]
+    return places[classes.codes]
 
 
 def _alike(order: Array, labels: Array, share: int) -> tuple[Array, Array, Array]:
@@ -128,7 +156,7 @@ class Triplets(_Tuples):
 
     type: Literal["Triplets"] = "Triplets"
 
-    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Rows:
+    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Numbers:
         anchor, positive, rest = _alike(order, labels, share=3)
         negative, right = _unlike(anchor, rng.permutation(rest)[: len(anchor)], labels)
         return {"anchor": anchor[right], "positive": positive[right], "negative": negative[right]}
@@ -168,14 +196,17 @@ class Pairs(_Tuples):
         """Also whether they are of one class."""
         return super().describe(columns) | {"same": Column((), "float")}
 
-    def read(self, columns: Sequence[str]) -> dict[str, Array]:
+    def read_as(self, asked: Sequence[Asked]) -> list[Rows]:
         """Also compare the classes."""
-        labels = [f"{member}_{self.label}" for member in self.members]
-        table = super().read([*(name for name in columns if name != "same"), *labels])
-        table["same"] = (table[labels[0]] == table[labels[1]]).astype(np.float64)
-        return {name: table[name] for name in columns}
+        label = self._label
+        labels = [label._replace(column=f"{member}_{label.column}") for member in self.members]
+        others = [*(item for item in asked if item.column != "same"), *labels]
+        table = dict(zip(others, super().read_as(others), strict=True))
+        first, second = (_numbered(table[item]) for item in labels)
+        alike = first == second
+        return [alike.astype(np.float64) if item.column == "same" else table[item] for item in asked]
 
-    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Rows:
+    def _tuples(self, order: Array, labels: Array, rng: np.random.Generator) -> Numbers:
         first, second, rest = _alike(order, labels, share=4)
         rest = rng.permutation(rest)
         half = len(rest) // 2
