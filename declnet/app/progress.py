@@ -56,6 +56,10 @@ def opening(event: Started) -> str:
     """The line before the first epoch."""
     rows = ", ".join(f"{count(number)} {name}" for name, number in event.rows.items())
     text = f"{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
+    if event.taken is not None:
+        from declnet.app.taken import taken_lines
+
+        text = "\n".join([text, *taken_lines(event.taken)])
     if event.done is None:
         return text
     epochs, steps = event.done

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from declnet.runner.initial import Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class Started:
     """Steps of all epochs, at most."""
     done: tuple[int, int] | None = None
     """Epochs, and steps of the next, that an earlier process has done, where this one goes on."""
+    taken: Taken | None = None
+    """What the network starts from, where that is a file of weights."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -38,6 +39,9 @@ from declnet.runner.schedule import Schedule
 from declnet.runner.scheduling import settled
 from declnet.runner.signals import Signals
 
+if TYPE_CHECKING:
+    from declnet.runner.initial import Taken
+
 REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
 
@@ -55,6 +59,7 @@ def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Eve
         Interrupted: a signal stopped the run.
     """
     run = _Run(experiment)
+    run.start()
     with RunDirectory.create(experiment.config.name, directory) as made:
         yield from run.events(made)
 
@@ -76,7 +81,10 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
             if summary is not None:
                 yield Finished(summary, before=True)
                 return
-        yield from _Run(experiment).events(opened, saved)
+        run = _Run(experiment)
+        if saved is None:
+            run.start()
+        yield from run.events(opened, saved)
 
 
 def _saved(directory: RunDirectory) -> Saved | None:
@@ -110,7 +118,19 @@ class _Run:
         self.monitor = self._monitor(self.loop.monitor)
         self.waiting = Waiting()
         self.partial = Partial()
+        self.taken: Taken | None = None
+        self.init: dict[str, Any] | None = None
         self.parameters = sum(param.size for param in self.store.params.values())
+
+    def start(self) -> None:
+        """Take the weights that the config starts from, if it does."""
+        init = self.config.init
+        if init is not None:
+            from declnet.runner.initial import fill
+
+            graph = self.experiment.graph(self.experiment.batch)
+            self.taken = fill(self.store, init, graph, self.experiment.document)
+            self.init = self.taken.plain
 
     def events(self, directory: RunDirectory, saved: Saved | None = None) -> Iterator[Event]:
         """The whole run, or what is left of it."""
@@ -128,7 +148,15 @@ class _Run:
         done = None if saved is None else (len(records), self.partial.step)
         epochs, total = lengths(self.loop, self.rows.steps)
         yield Started(
-            self.directory.path, self.config.name, self.parameters, rows, epochs, self.rows.steps, total, done
+            self.directory.path,
+            self.config.name,
+            self.parameters,
+            rows,
+            epochs,
+            self.rows.steps,
+            total,
+            done,
+            self.taken,
         )
         record = records[-1] if records else {}
         while self.partial.step or self._ending(len(records)) is None:
@@ -237,6 +265,7 @@ class _Run:
         """
         meta: dict[str, object] = {"step": self.optimization.step_count, "partial": partial.model_dump()}
         meta |= {"waiting": self.waiting.model_dump(), "data": self.rows.digest}
+        meta |= {} if self.init is None else {"init": self.init}
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
         self.keeper.save(epoch, self._state, meta)
 
@@ -257,7 +286,7 @@ class _Run:
         take(self.schedule.state_dict(), saved.part("scheduler/"), "scheduler", str(saved.path))
         saved.restore(self.noise, "noise")
         saved.restore(self.order, "shuffle")
-        self.partial, self.waiting = where.partial, where.waiting
+        self.partial, self.waiting, self.init = where.partial, where.waiting, where.init
         self.keeper.restore(where, self.store.state_dict())
         records = self.directory.cut(where.epoch)
         self.directory.remove_summary()
@@ -287,6 +316,8 @@ class _Run:
             "last": record,
             "best_epoch": best.epoch,
         }
+        if self.init is not None:
+            summary["init"] = self.init
         for name in ("val", "test"):
             if name in self.rows.splits:
                 summary[name] = for_json(self._evaluate(name))

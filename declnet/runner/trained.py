@@ -49,7 +49,7 @@ class Trained:
 
     def experiment(self, overrides: Sequence[str] = (), *, predicting: bool = False) -> Experiment:
         """The config, checked. To predict, the file that was trained on need not be there any more."""
-        return load(self.path / "config.yaml", overrides, trained=predicting)
+        return load(self.path / "config.yaml", overrides, trained=predicting, begun=True)
 
     def source(self, overrides: Sequence[str] = ()) -> Source:
         """Where the config has its rows from."""
