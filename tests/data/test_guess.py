@@ -197,7 +197,7 @@ def test_a_last_blank_line_is_none() -> None:
     assert guess(Path("t.csv")).rows == 2
 
 
-def test_memory_is_flat() -> None:
+def test_memory_is_flat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of columns in which everything is different, whatever their length."""
 
     def peak(rows: int) -> int:
@@ -209,8 +209,9 @@ def test_memory_is_flat() -> None:
         tracemalloc.stop()
         return found
 
-    small = peak(20_000)
-    assert peak(50_000) < 1.1 * small
+    monkeypatch.setattr(csv_table, "BLOCK", 1 << 13)
+    small = peak(10_000)
+    assert peak(40_000) < 1.1 * small
 
 
 def test_penguins(real_data: Callable[[str], Path]) -> None:
