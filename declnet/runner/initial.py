@@ -55,9 +55,8 @@ class Match:
         buffers = {name: (buffer.shape, str(buffer.kind)) for name, buffer in graph.buffers.items()}
         parameters = {name: (parameter.shape, "float") for name, parameter in graph.parameters.items()}
         self.own: dict[str, tuple[tuple[int, ...], str]] = parameters | buffers
-        left = [name for name in found.entries if not matches(name, init.skip)]
-        self.names = [name for name in left if name in self.own]
-        chosen = set(self.names)
+        chosen = {name for name in found.entries if name in self.own and not matches(name, init.skip)}
+        self.names = [name for name in self.own if name in chosen]
         self.taken = Taken(
             self.file,
             _count(chosen, parameters),

@@ -165,7 +165,7 @@ def _header(path: Path) -> dict[str, Entry]:
     entries = {}
     try:
         with safe_open(str(path), "np") as file:
-            for name in file.keys():  # noqa: SIM118 - this is no mapping
+            for name in sorted(file.keys()):
                 part = file.get_slice(name)
                 dtype = str(part.get_dtype())
                 kind = "f" if dtype == "BF16" else np.dtype(DTYPES[dtype]).kind if dtype in DTYPES else "?"
