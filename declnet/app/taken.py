@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from declnet.app.output import count
 from declnet.core.suggest import some
+from declnet.data.files import printable
 from declnet.runner.initial import Taken
 
 
@@ -15,8 +16,7 @@ def taken_lines(taken: Taken) -> list[str]:
         if of
     ]
     lines = [f"init: by name {' and '.join(parts)} from {taken.file}"]
-    if taken.drawn:
-        lines.append(f"init: start as drawn: {some(taken.drawn)}")
-    if taken.unused:
-        lines.append(f"init: not used of the file: {some(taken.unused)}")
+    for what, names in (("start as drawn", taken.drawn), ("not used of the file", taken.unused)):
+        if names:
+            lines.append(f"init: {what}: {printable(some(names))}")
     return lines

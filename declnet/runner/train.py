@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -59,7 +59,6 @@ def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Eve
         Interrupted: a signal stopped the run.
     """
     run = _Run(experiment)
-    run.start()
     with RunDirectory.create(experiment.config.name, directory) as made:
         yield from run.events(made)
 
@@ -81,10 +80,7 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
             if summary is not None:
                 yield Finished(summary, before=True)
                 return
-        run = _Run(experiment)
-        if saved is None:
-            run.start()
-        yield from run.events(opened, saved)
+        yield from _Run(experiment, fresh=saved is None).events(opened, saved)
 
 
 def _saved(directory: RunDirectory) -> Saved | None:
@@ -96,7 +92,8 @@ def _saved(directory: RunDirectory) -> Saved | None:
 
 
 class _Run:
-    def __init__(self, experiment: Experiment) -> None:
+    def __init__(self, experiment: Experiment, *, fresh: bool = True) -> None:
+        """Read the rows and allocate; a `fresh` run also takes the weights that its config starts from."""
         self.started = time.perf_counter()
         self.experiment, self.loop = experiment, experiment.config.loop
         self.rows = Rows(experiment)
@@ -118,19 +115,18 @@ class _Run:
         self.monitor = self._monitor(self.loop.monitor)
         self.waiting = Waiting()
         self.partial = Partial()
-        self.taken: Taken | None = None
-        self.init: dict[str, Any] | None = None
+        self.taken = self._start() if fresh else None
+        self.init = None if self.taken is None else self.taken.plain
         self.parameters = sum(param.size for param in self.store.params.values())
 
-    def start(self) -> None:
-        """Take the weights that the config starts from, if it does."""
+    def _start(self) -> Taken | None:
+        """Put the weights that the config starts from in place of what was drawn, if it has any."""
         init = self.config.init
-        if init is not None:
-            from declnet.runner.initial import fill
+        if init is None:
+            return None
+        from declnet.runner.initial import fill
 
-            graph = self.experiment.graph(self.experiment.batch)
-            self.taken = fill(self.store, init, graph, self.experiment.document)
-            self.init = self.taken.plain
+        return fill(self.store, init, self.experiment.graph(self.experiment.batch), self.experiment.document)
 
     def events(self, directory: RunDirectory, saved: Saved | None = None) -> Iterator[Event]:
         """The whole run, or what is left of it."""

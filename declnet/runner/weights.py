@@ -31,11 +31,11 @@ PLACE: Final[KeyPath] = ("init", "from")
 
 SAFE = "safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
 
-PICKLES = (b"\x80", b"(")
+PICKLE = b"\x80"
 """How pickles begin."""
 
 ZIP = b"PK\x03\x04"
-META = 1 << 20
+META = 1 << 26
 """Bytes of a checkpoint's meta at most: many times what a run writes."""
 
 DTYPES: Final[Mapping[str, str]] = {
@@ -94,10 +94,14 @@ def look(path: Path) -> Weights:
         ConfigError: safetensors is not installed.
         MachineError: the machine refused to read it.
     """
-    if path.is_dir():
+    with machine(f"read {path}"):
+        is_run = path.is_dir()
+    if is_run:
         directory, path = path, path / "checkpoints" / "best.npz"
         if not path.exists():
-            raise _refused(f"{directory}: not a run's directory with a best checkpoint, checkpoints/best.npz")
+            raise _refused(
+                f"{printable(str(directory))}: not a run's directory with a best checkpoint, checkpoints/best.npz"
+            )
     with _file(path) as file, machine(f"read {path}"):
         if _is_zip(file):
             with archive_in(path, file) as archive:
@@ -105,7 +109,7 @@ def look(path: Path) -> Weights:
         elif (start := file.peek(9)[:9])[8:] == b"{":
             entries = _header(path)
         else:
-            raise _unknown(path, pickled=start.startswith(PICKLES))
+            raise _unknown(path, pickled=start.startswith(PICKLE))
     if not entries:
         raise _refused(f"{printable(str(path))}: holds no arrays")
     return Weights(path, entries)

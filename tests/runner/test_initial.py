@@ -521,6 +521,20 @@ def test_files_that_are_none(folder: Path, name: str) -> None:
     assert error.exit_code == (2 if name == "objects" else 6)
 
 
+def test_names_that_a_terminal_would_act_on(command: Command) -> None:
+    (command.cwd / "c.yaml").write_text(NET, encoding="utf-8")
+    safetensors.save_file(own() | {"\x1b[31mred": np.ones(1)}, command.cwd / "old.npz")
+    result = command("validate", "c.yaml", START)  # which looks for control codes
+    assert result.rc == 0
+    assert "init: not used of the file: \ufffd[31mred" in result.stdout.splitlines()
+
+
+def test_a_name_that_is_too_long(folder: Path) -> None:
+    error = refused(f"init.from={'x' * 300}")
+    assert error.exit_code == 5
+    assert "File name too long" in str(error)
+
+
 def test_places_without_a_file(folder: Path) -> None:
     Path("there").mkdir()
     assert texts(refused("init.from=there")) == [
