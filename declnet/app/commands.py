@@ -273,6 +273,44 @@ def compare(
     run(runs, as_json=json)
 
 
+class Template(StrEnum):
+    """The starter configs in declnet/templates/."""
+
+    mlp_classifier = "mlp-classifier"
+    mlp_regressor = "mlp-regressor"
+    cnn = "cnn"
+    embedding_tabular = "embedding-tabular"
+    char_lm = "char-lm"
+    siamese = "siamese"
+
+
+@app.command()
+def init(
+    name: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads the annotation
+        typer.Argument(
+            metavar="NAME", help="The file to write; left out: called like the template.", show_default=False
+        ),
+    ] = None,
+    *,
+    template: Annotated[
+        Optional[Template],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(help="What to start from; left out: a list of what there is.", show_default=False),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a starter config with comments, which trains as it is."""
+    if template is None and name is not None:
+        raise typer.BadParameter(f"--template says what {name} is to hold: {', '.join(Template)}")
+    from declnet.app.init import listing, start
+
+    if template is None:
+        listing(as_json=json)
+    else:
+        start(template.value, name, force=force, as_json=json)
+
+
 @app.command()
 def list_components(
     name: Annotated[

@@ -65,6 +65,10 @@ def opening(event: Started) -> str:
     rows = ", ".join(f"{count(number)} {name}" for name, number in event.rows.items())
     fold = "" if event.fold is None else f"fold {event.fold[0]} of {event.fold[1]}: "
     text = f"{fold}{event.name}: {count(event.parameters)} parameters; rows: {rows}; {event.directory}"
+    if event.taken is not None:
+        from declnet.app.taken import taken_lines
+
+        text = "\n".join([text, *taken_lines(event.taken)])
     if event.done is None:
         return text
     epochs, steps = event.done

@@ -111,6 +111,11 @@ def _show(path: Path, experiment: Experiment, found: Figures) -> None:
     parts = [(name.replace("_", " "), size(nbytes)) for name, nbytes in memory.items()]
     table("Memory, data aside", ("what for", "size"), parts)
     paragraph(f"{LEARNED} {shared(found)}")
+    if experiment.taken is not None:
+        from declnet.app.taken import taken_lines
+
+        for line in taken_lines(experiment.taken):
+            write(line)
     if (lr := rates(experiment.config)) is not None:
         last = f"{lr[1]:.4g} in the last of {count(experiment.config.loop.epochs or 1)}"
         write(f"lr: {lr[0]:.4g} in the first epoch, {last}")
@@ -150,6 +155,7 @@ def _report(experiment: Experiment, found: Figures) -> dict[str, object]:
         "parameters": found.parameters,
         "flops": found.flops,
         "batch": found.data,
+        "init": None if experiment.taken is None else experiment.taken.plain,
         "lr": None if lr is None else {"first": lr[0], "last": lr[1]},
         "memory": {**asdict(found.memory), "total": found.memory.total},
     }

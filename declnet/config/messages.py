@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from declnet.config.document import scalar
 from declnet.config.expected import choices, got, in_words, members, type_at
 from declnet.config.loop import EarlyStopping, Loop
-from declnet.config.schema import Config, Data, Scheduling
+from declnet.config.schema import Config, Data, Init, Scheduling
 from declnet.config.split import Split
 from declnet.core.component import Component, Settings
 from declnet.core.registry import REGISTRIES, Registry, optimizers
@@ -24,6 +24,7 @@ SECTIONS: dict[str, type[Settings]] = {
     "": Config,
     "data": Data,
     "data.split": Split,
+    "init": Init,
     "scheduler": Scheduling,
     "loop": Loop,
     "loop.early_stopping": EarlyStopping,

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -9,6 +10,7 @@ from pydantic import (
     Field,
     NonNegativeInt,
     WithJsonSchema,
+    create_model,
     model_validator,
 )
 
@@ -232,6 +234,26 @@ def with_fields_of_source(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if value} | values
 
 
+_FROM: dict[str, Any] = {
+    "from": (Path, Field(description="a run's directory, a checkpoint, an .npz or a .safetensors file"))
+}
+_From = create_model("_From", __base__=Settings, **_FROM)  # a word of Python's own cannot be written as a field
+
+
+class Init(_From):
+    """Weights to start from, by name; what the file has not starts as drawn."""
+
+    called = "init"
+
+    skip: tuple[str, ...] = Field((), description="names of the file that are not taken, with * and ?")
+
+    @property
+    def path(self) -> Path:
+        """Where the weights are: what `from` says."""
+        path: Path = getattr(self, "from")
+        return path
+
+
 class Config(Settings):
     """A whole config."""
 
@@ -248,6 +270,7 @@ class Config(Settings):
     )
     data: Data = Field(description="rows, fields and splits")
     model: tuple[Node, ...] = Field(description="the components, in order")
+    init: Init | None = Field(None, description="weights to start from, in place of first values that are drawn")
     loss: Term | Annotated[tuple[Term, ...], Field(min_length=1)] = Field(
         description="what is minimised: a loss, or a list of terms that are added"
     )

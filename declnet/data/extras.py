@@ -1,4 +1,4 @@
-"""Packages that only some sources need: imported when they are, and asked for by the extra that brings them."""
+"""Packages that only some configs need: imported when they are, and asked for by the extra that brings them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from declnet.errors import ConfigError, Diagnostic
+from declnet.errors import Path as KeyPath
 
 
 @contextmanager
-def needed(source: str, package: str, extra: str) -> Iterator[None]:
-    """Around an import: that a package is not installed is a mistake at the source's type."""
+def needed(who: str, package: str, extra: str, key: KeyPath = ("type",)) -> Iterator[None]:
+    """Around an import: that a package is not installed is a mistake at what needs it, a source's type."""
     try:
         yield
     except ImportError as error:
@@ -18,4 +19,4 @@ def needed(source: str, package: str, extra: str) -> Iterator[None]:
         why = (
             "" if isinstance(error, ModuleNotFoundError) else f", and what is installed cannot be imported: {error}"
         )
-        raise ConfigError(Diagnostic(f"{source} needs {package}{why}: {install}", ("type",))) from None
+        raise ConfigError(Diagnostic(f"{who} needs {package}{why}: {install}", key)) from None

@@ -44,9 +44,9 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date every member carries, so that the same run writes the same bytes."""
 
 
-def save(path: Path, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
+def save(path: Path, arrays: Mapping[str, Array], about: Mapping[str, object]) -> None:
     """Write a checkpoint. MachineError where the disk refuses; the old one is then still there."""
-    text = np.array(json.dumps({"format": FORMAT, **meta}))
+    text = np.array(json.dumps({"format": FORMAT, **about}))
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in {**arrays, "meta": text}.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy", EPOCH), "w", force_zip64=True) as member:
@@ -65,19 +65,28 @@ def load(path: Path) -> tuple[dict[str, Array], dict[str, object]]:
         try:
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 arrays = {_name(member): _array(archive, member) for member in archive.namelist()}
-            meta = json.loads(str(arrays.pop("meta")))
+            text = str(arrays.pop("meta"))
         except FileNotFoundError:
             raise CheckpointError(f"{path}: no such checkpoint") from None
         except DAMAGE as error:
             what = str(error) or type(error).__name__
             raise CheckpointError(f"{path}: not a checkpoint of declnet, or damaged: {what}") from error
-    if not isinstance(meta, dict) or type(meta.get("format")) is not int:
+    return arrays, meta(path, text)
+
+
+def meta(path: Path, text: str) -> dict[str, object]:
+    """Read a checkpoint's meta. CheckpointError where it is none, or that of a newer format."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint of declnet, or damaged: {error}") from error
+    if not isinstance(found, dict) or type(found.get("format")) is not int:
         raise CheckpointError(f"{path}: not a checkpoint of declnet: it names no format")
-    if meta["format"] > FORMAT:
+    if found["format"] > FORMAT:
         raise CheckpointError(
-            f"{path}: written by a newer declnet (format {meta['format']}, this one reads up to {FORMAT}); upgrade"
+            f"{path}: written by a newer declnet (format {found['format']}, this one reads up to {FORMAT}); upgrade"
         )
-    return arrays, meta
+    return found
 
 
 def _name(member: str) -> str:

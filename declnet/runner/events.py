@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from declnet.runner.initial import Taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,8 @@ class Started:
     """Epochs, and steps of the next, that an earlier process has done, where this one goes on."""
     fold: tuple[int, int] | None = None
     """In a cross-validation which fold this is, counted from 1, and how many there are."""
+    taken: Taken | None = None
+    """What the network starts from, where that is a file of weights."""
 
 
 @dataclass(frozen=True, slots=True)

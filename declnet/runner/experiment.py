@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from declnet.config import extends, references
 from declnet.config import overrides as command_line
@@ -13,7 +13,7 @@ from declnet.config.document import Document
 from declnet.config.loop import BATCH, Loop
 from declnet.config.read import Reading
 from declnet.config.read import read as read_config
-from declnet.config.schema import Config, DataField, with_fields_of_source
+from declnet.config.schema import Config, DataField, Init, with_fields_of_source
 from declnet.config.split import Split
 from declnet.core.metric import Measure
 from declnet.core.optimizer import Tuned, matches
@@ -24,13 +24,16 @@ from declnet.core.suggest import did_you_mean, like_pattern, some
 from declnet.core.wrapper import Node, Term
 from declnet.data import table
 from declnet.data.chain import FieldError
-from declnet.errors import ConfigError, DataError, Diagnostic, Path, ShapeError
+from declnet.errors import CheckpointError, ConfigError, DataError, Diagnostic, Path, ShapeError
 from declnet.plan.graph import Graph
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
 from declnet.runner import scheduling, splitting
 from declnet.runner.monitor import Mode, monitor
 from declnet.runner.traced import completed, rows_mixed, unbalanced, why_not
+
+if TYPE_CHECKING:
+    from declnet.runner.initial import Start, Taken
 
 MOST = 20
 """Mistakes shown at most."""
@@ -51,6 +54,8 @@ class Experiment:
     inputs: Fields
     targets: Fields
     warnings: tuple[Diagnostic, ...] = ()
+    taken: Taken | None = None
+    """What `init` gives the network to start from."""
 
     @property
     def batch(self) -> int:
@@ -80,14 +85,16 @@ def load(
     strict: bool = False,
     trained: bool = False,
     alone: bool = False,
+    begun: bool = False,
 ) -> Experiment:
     """Read and check a config. ConfigError or DataError with every mistake in it; with `strict` warnings too.
 
     With `trained`, the source's file is not looked for where its columns are known without it. Nor, with either
-    that or `alone`, is what only splits are made of.
+    that or `alone`, is what only splits are made of; nor, with `begun`, the weights that the run started from.
     """
     reading = _reading(config, overrides)
-    checker = _Checker(reading, trained=trained, alone=alone or trained)
+    start = None if begun else _start(reading)
+    checker = _Checker(reading, start, trained=trained, alone=alone or trained)
     experiment = checker.check()
     if experiment is None:
         # What stands in one place and is used in several is one mistake.
@@ -98,7 +105,9 @@ def load(
         if len(problems) > MOST:
             more = len(problems) - MOST
             problems = [*problems[:MOST], Diagnostic(f"and {more} more mistake{'s' * (more > 1)}")]
-        raise (ConfigError if reading.problems or checker.config_is_wrong else DataError)(*problems)
+        if reading.problems or checker.config_is_wrong or (start is not None and start.config_is_wrong):
+            raise ConfigError(*problems)
+        raise (CheckpointError if all(item.path[:1] == ("init",) for item in problems) else DataError)(*problems)
     if strict and experiment.warnings:
         raise ConfigError(*(replace(warning, severity="error") for warning in experiment.warnings))
     return experiment
@@ -115,6 +124,16 @@ def source_of(config: FilePath | str, overrides: Sequence[str] = ()) -> Source:
 
 def _reading(config: FilePath | str | Mapping[str, object], overrides: Sequence[str]) -> Reading:
     return read_config(references.resolve(command_line.apply(extends.load(config), overrides)))
+
+
+def _start(reading: Reading) -> Start | None:
+    """The weights that a config starts from, if it does."""
+    init = reading.sections[()].get("init")
+    if not isinstance(init, Init):
+        return None
+    from declnet.runner.initial import Start
+
+    return Start(init, reading.document)
 
 
 def batched(fields: Fields, batch: int) -> dict[str, Spec]:
@@ -142,12 +161,12 @@ def placed(error: ConfigError | DataError, document: Document, base: Path = ("da
 class _Checker:
     """Checks what reading left: columns, shapes, losses, metrics."""
 
-    def __init__(self, reading: Reading, *, trained: bool, alone: bool) -> None:
-        self.trained, self.alone = trained, alone
+    def __init__(self, reading: Reading, start: Start | None, *, trained: bool, alone: bool) -> None:
+        self.trained, self.alone, self.start = trained, alone, start
         self.document: Document = reading.document
         self.sections = reading.sections
         self.config = reading.config
-        self.problems: list[Diagnostic] = list(reading.problems)
+        self.problems: list[Diagnostic] = [*reading.problems, *(start.problems if start is not None else ())]
         self.warnings = [item for item in reading.document.problems if item.severity == "warning"]
         self.config_is_wrong = False
 
@@ -169,7 +188,9 @@ class _Checker:
             return None
         given = self.sections.get(("data", "split"), {})
         self.config = splitting.completed(self.config, fields[1], given)
-        return Experiment(self.config, self.document, *fields, tuple(sorted(self.warnings, key=_place)))
+        warnings = tuple(sorted(self.warnings, key=_place))
+        taken = None if self.start is None else self.start.taken
+        return Experiment(self.config, self.document, *fields, warnings, taken)
 
     def _problem(self, message: str, path: Path) -> None:
         self.config_is_wrong = True
@@ -292,6 +313,8 @@ class _Checker:
             self._groups(optimizer, graph)
         if loop.get("class_weights") == "balanced" and not self.problems and (why := unbalanced(graph)):
             self._problem(why, ("loop", "class_weights"))
+        if self.start is not None and not any(item.path[:1] in (("model",), ("data",)) for item in self.problems):
+            self.problems += self.start.compare(graph)
         self._monitors(top.get("loop", Loop()), self.sections[("data",)].get("split", Split()))
         if self.config is not None and not self.problems:
             self.config = self.config.model_copy(update={"model": completed(nodes, graph)})

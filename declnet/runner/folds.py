@@ -117,7 +117,7 @@ class _Folds:
                 read(path)  # CheckpointError where it is damaged
                 yield FoldEnded(number, within.folds, summary, before=True)
                 return
-            for event in Training(experiment, rows, within).events(opened, saved, signals):
+            for event in Training(experiment, rows, within, saved).events(opened, saved, signals):
                 if isinstance(event, Finished):
                     yield FoldEnded(number, within.folds, event.summary)
                 else:

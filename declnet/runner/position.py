@@ -51,6 +51,8 @@ class Position(BaseModel):
     waiting: Waiting = Waiting()
     data: NonNegativeInt = 0
     """Check sum of the rows."""
+    init: dict[str, Any] | None = None
+    """What the run took from a file of weights."""
     random: dict[Literal["noise", "shuffle"], dict[str, Any]] = {}
     """The states of the generators; that of shuffling is the one that the order of the epoch is drawn from."""
 

@@ -30,9 +30,9 @@ def load(
     if not own.is_file():
         raise ConfigError(f"{directory} is not the directory of a run: it has no config.yaml")
     if config is None and not overrides:
-        return experiment.load(own, strict=strict)
-    before = experiment.load(own).config
-    now = experiment.load(own if config is None else config, overrides, strict=strict)
+        return experiment.load(own, strict=strict, begun=True)
+    before = experiment.load(own, begun=True).config
+    now = experiment.load(own if config is None else config, overrides, strict=strict, begun=True)
     if now.config.loop.class_weights is not None and before.loop.class_weights is None:
         now = weighted(now, Rows(now))  # a run has them as numbers
     changes = list(_changes(plain(before, directory), plain(now.config, directory)))

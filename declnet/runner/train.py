@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,6 +41,9 @@ from declnet.runner.rows import Rows
 from declnet.runner.schedule import Schedule
 from declnet.runner.scheduling import settled
 from declnet.runner.signals import Signals
+
+if TYPE_CHECKING:
+    from declnet.runner.initial import Taken
 
 REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
@@ -128,7 +132,9 @@ class Training:
         within: Within | None = None,
         saved: Saved | None = None,
     ) -> None:
-        """Read the rows, if they have not been, and allocate. DataError where the data are wrong."""
+        """Read the rows, if they have not been, and allocate. A run that begins also takes the weights that its
+        config starts from. DataError where the data are wrong.
+        """
         self.started = time.perf_counter()
         self.within = within
         learned = None if saved is None else saved.learned(experiment)
@@ -153,7 +159,18 @@ class Training:
         self.monitor = self._monitor(self.loop.monitor)
         self.waiting = Waiting()
         self.partial = Partial()
+        self.taken = self._start() if saved is None else None
+        self.init = None if self.taken is None else self.taken.plain
         self.parameters = sum(param.size for param in self.store.params.values())
+
+    def _start(self) -> Taken | None:
+        """Put the weights that the config starts from in place of what was drawn, if it has any."""
+        init = self.config.init
+        if init is None:
+            return None
+        from declnet.runner.initial import fill
+
+        return fill(self.store, init, self.experiment.graph(self.experiment.batch), self.experiment.document)
 
     def events(
         self, directory: RunDirectory, saved: Saved | None = None, watched: Signals | None = None
@@ -175,7 +192,16 @@ class Training:
         epochs, total = lengths(self.loop, self.rows.steps)
         fold = None if self.within is None else (self.within.fold, self.within.folds)
         yield Started(
-            self.directory.path, self.config.name, self.parameters, rows, epochs, self.rows.steps, total, done, fold
+            self.directory.path,
+            self.config.name,
+            self.parameters,
+            rows,
+            epochs,
+            self.rows.steps,
+            total,
+            done,
+            fold,
+            self.taken,
         )
         record = records[-1] if records else {}
         while self.partial.step or self._ending(len(records)) is None:
@@ -290,6 +316,7 @@ class Training:
         """
         meta: dict[str, object] = {"step": self.optimization.step_count, "partial": partial.model_dump()}
         meta |= {"waiting": self.waiting.model_dump(), "data": self.rows.digest}
+        meta |= {} if self.init is None else {"init": self.init}
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
         self.keeper.save(epoch, self._state, meta)
 
@@ -306,7 +333,7 @@ class Training:
         take(self.schedule.state_dict(), saved.part("scheduler/"), "scheduler", str(saved.path))
         saved.restore(self.noise, "noise")
         saved.restore(self.order, "shuffle")
-        self.partial, self.waiting = where.partial, where.waiting
+        self.partial, self.waiting, self.init = where.partial, where.waiting, where.init
         self.keeper.restore(where, self.store.state_dict())
         records = self.directory.cut(where.epoch)
         self.directory.remove_summary()
@@ -336,6 +363,8 @@ class Training:
             "last": record,
             "best_epoch": best.epoch,
         }
+        if self.init is not None:
+            summary["init"] = self.init
         for name in ("val", "test"):
             if name in self.rows.splits:
                 summary[name] = for_json(self._evaluate(name))

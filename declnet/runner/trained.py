@@ -62,7 +62,7 @@ class Trained:
         """The config, checked. To predict, the file that was trained on need not be there any more; nor, with
         `alone`, what only splits are made of.
         """
-        return load(self.path / "config.yaml", overrides, trained=predicting, alone=alone)
+        return load(self.path / "config.yaml", overrides, trained=predicting, alone=alone, begun=True)
 
     def source(self, overrides: Sequence[str] = ()) -> Source:
         """Where the config has its rows from."""

@@ -171,6 +171,7 @@ def test_json(results: dict[str, Result]) -> None:
             "parameters": 19210,
             "flops": 1238912,
             "batch": {"x": 4 * 32 * 64, "y": 8 * 32},
+            "init": None,
             "lr": None,
             "memory": {
                 "parameters": 4 * 19216,  # each parameter starts at a multiple of 64 bytes

@@ -34,7 +34,7 @@ DIRECTORY = (
     "name: a name is up to 100 letters, digits, dots, dashes and underscores, starting with a letter or digit, "
     "because it names a directory; got "
 )
-TOP = "it takes name, seed, dtype, extends, vars, data, model, loss, optimizer, scheduler and loop"
+TOP = "it takes name, seed, dtype, extends, vars, data, model, init, loss, optimizer, scheduler and loop"
 
 
 def listed(names: list[str], last: str) -> str:

@@ -141,6 +141,21 @@ class Table:
             self._block(1)
         return self.place(0, position)
 
+    def texts(self) -> Iterator[list[list[str]]]:
+        """The rows as they stand in the file, a block at a time; DataError, at the end, where some are no rows."""
+        some = False
+        while rows := self._block(max(1, BLOCK // len(self.names))):
+            if self.blank or {*map(len, rows)} != {len(self.names)}:
+                self._diagnose({})
+                rows = [row for row in rows if len(row) == len(self.names)]
+            some = some or bool(rows)
+            yield rows
+        if rows is None:
+            self._diagnose({})
+        if not some and not self.problems:
+            self._note("there are no rows below the header", 1)
+        self.check()
+
     def place(self, row: int, position: int) -> Mark | None:
         """The place of a cell of the block at hand, by the row's number in it."""
         reader = csv.reader(self.lines, delimiter=self.delimiter, strict=True)

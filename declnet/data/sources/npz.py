@@ -54,54 +54,60 @@ class NPZ(Source):
 
     def columns(self) -> dict[str, Column]:
         """The arrays by name, from their headers."""
-        with opened(self.path) as file, _archive(self.path, file) as archive:
-            return {name: self._header(archive, info)[0].column for name, info in _members(archive).items()}
+        with opened(self.path) as file, archive_in(self.path, file) as archive:
+            return {name: header_of(archive, info)[0].column for name, info in members(archive).items()}
 
     def read(self, columns: Sequence[str]) -> dict[str, Array]:
         """These arrays, mapped where they can be."""
         arrays: dict[str, Array] = {}
-        with opened(self.path) as file, _archive(self.path, file) as archive:
-            members = _members(archive)
+        with opened(self.path) as file, archive_in(self.path, file) as archive:
+            known = members(archive)
             for name in columns:
-                header, start = self._header(archive, members[name])
+                header, start = header_of(archive, known[name])
                 if start is not None and header.nbytes:
                     arrays[name] = mapped(file, header, start)
                 else:
-                    with archive.open(members[name]) as member:
-                        member.read(header.size)
-                        arrays[name] = loaded(member, header)
+                    arrays[name] = unpacked_array(archive, known[name], header)
         require_rows(printable(str(self.path)), {name: len(array) for name, array in arrays.items()})
         return arrays
 
-    def _header(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Header, int | None]:
-        """A member's header, and where in the file it begins if it is stored as it is."""
-        if info.compress_type not in MOST:
-            raise Malformed(f"{info.filename!r} is packed as NumPy never does; write it with np.savez_compressed")
-        if info.file_size > MOST[info.compress_type] * info.compress_size:
-            raise Malformed(
-                f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its "
-                f"{info.compress_size:,} can stand for"
-            )
-        try:
-            with archive.open(info) as member:
-                header = read_header(member, info.file_size)
-        except Malformed as error:
-            raise Malformed(f"{info.filename!r} is not an .npy file, or damaged: {error}") from None
-        if info.compress_type != zipfile.ZIP_STORED or archive.fp is None:
-            return header, None
-        archive.fp.seek(info.header_offset)
-        _, name, extra = LOCAL.unpack(archive.fp.read(LOCAL.size))
-        return header, info.header_offset + LOCAL.size + name + extra
+
+def header_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Header, int | None]:
+    """A member's header, and where in the file it begins if it is stored as it is."""
+    if info.compress_type not in MOST:
+        raise Malformed(f"{info.filename!r} is packed as NumPy never does; write it with np.savez_compressed")
+    if info.file_size > MOST[info.compress_type] * info.compress_size:
+        raise Malformed(
+            f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its "
+            f"{info.compress_size:,} can stand for"
+        )
+    try:
+        with archive.open(info) as member:
+            header = read_header(member, info.file_size)
+    except Malformed as error:
+        raise Malformed(f"{info.filename!r} is not an .npy file, or damaged: {error}") from None
+    if info.compress_type != zipfile.ZIP_STORED or archive.fp is None:
+        return header, None
+    archive.fp.seek(info.header_offset)
+    _, name, extra = LOCAL.unpack(archive.fp.read(LOCAL.size))
+    return header, info.header_offset + LOCAL.size + name + extra
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def unpacked_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header) -> Array:
+    """A member's array, read into memory."""
+    with archive.open(info) as member:
+        member.read(header.size)
+        return loaded(member, header)
+
+
+def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The arrays of an archive by name."""
     files = {info.filename: info for info in archive.infolist()}
     return {name.removesuffix(".npy"): info for name, info in files.items() if name.endswith(".npy")}
 
 
 @contextmanager
-def _archive(path: Path, file: BufferedReader) -> Iterator[zipfile.ZipFile]:
+def archive_in(path: Path, file: BufferedReader) -> Iterator[zipfile.ZipFile]:
     """The open archive; what is wrong with it becomes a DataError."""
     try:
         with zipfile.ZipFile(file) as archive:
