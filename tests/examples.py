@@ -20,7 +20,8 @@ WINDOWS = 40
 def write_stand_ins(folder: Path) -> None:
     """MNIST's two files with a few images of noise, and a text of as many different characters as Shakespeare's."""
     rng = np.random.default_rng(0)
-    images, labels = rng.integers(256, size=(IMAGES, 28, 28), dtype=np.uint8), np.arange(IMAGES, dtype=np.uint8) % 10
+    images = rng.integers(256, size=(IMAGES, 28, 28), dtype=np.uint8)
+    labels = np.arange(IMAGES, dtype=np.uint8) % 10
     for name, array in (("images-idx3", images), ("labels-idx1", labels)):
         header = np.array([0x800 + array.ndim, *array.shape], ">i4").tobytes()
         (folder / f"mnist10k-{name}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))

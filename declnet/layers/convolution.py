@@ -146,6 +146,12 @@ class Convolution(Module, ABC):
         taps = math.prod(self.parameters(input)["weight"].shape[1:])
         return self.infer(input).size * (2 * taps + self.bias)
 
+    def product(self, input: Spec) -> int:
+        """That of the first part, forward or for the gradient of the input."""
+        correlation = self._correlation(input.shape)
+        back = [part for _, _, part in correlation.gradients() if part is not None]
+        return max(part.product for part in (correlation, *back))
+
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """Work space of the kernel, and the input with its border."""
         correlation = self._correlation(input.shape)

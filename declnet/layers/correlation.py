@@ -125,6 +125,12 @@ class Correlation:
         """Elements of work space, for the first and largest part."""
         return max((sum(map(_room, part.shapes)) for _, _, part in self.parts()), default=0)
 
+    @property
+    def product(self) -> int:
+        """Floating-point operations of one matrix product: one tap and one group of the first and largest part."""
+        sizes = ((part.shapes[0], part.shapes[4]) for _, _, part in self.parts())  # of weights, of rows of output
+        return max((2 * self.outputs * weight[-1] * math.prod(row[1:]) for weight, row in sizes), default=0)
+
     def parts(self) -> Iterator[tuple[slice, slice, Correlation]]:
         """Cut to size: which samples, and which outputs on the first axis."""
         one = replace(self, batch=1)

@@ -8,6 +8,7 @@ import pytest
 
 from declnet.errors import DataError
 
+
 @pytest.fixture
 def refusal() -> Callable[[Callable[[], object]], str]:
     """Call, and return the one mistake that the DataError speaks of, with its key path."""
