@@ -98,7 +98,7 @@ _ALL: Final[Sequence[Workload]] = (
     ),
     Steps(
         name="characters",
-        title="One training step of configs/shakespeare.yaml: five causal Conv1d, 128 channels, batches of 32 x 128",
+        title="One training step of configs/shakespeare.yaml: five causal Conv1d of 128 channels, batch 32 x 128",
         rounds=9,
         config=HERE / "step_characters.yaml",
         pytorch=characters,
