@@ -193,8 +193,8 @@ class Module(Component, ABC):
         return self.infer(*inputs).size if self.alias(training=True) != "reshape" else 0
 
     def product(self, *inputs: Any) -> int:
-        """Floating-point operations of the largest single matrix product, or more: by them the number of threads that
-        share one is chosen. A component that makes many small ones of its work says how large they are.
+        """Floating-point operations of the largest single matrix product, or more: by them the number of threads
+        that share one is chosen. A component that makes many small ones of its work says how large they are.
         """
         return self.flops(*inputs)
 

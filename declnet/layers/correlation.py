@@ -149,8 +149,8 @@ class Correlation:
 
     @property
     def product(self) -> int:
-        """Floating-point operations of a matrix product that OpenBLAS may share among threads: one tap and one group
-        of the first and largest part. None where the parts run side by side.
+        """Floating-point operations of a matrix product that OpenBLAS may share among threads: one tap and one
+        group of the first and largest part. None where the parts run side by side.
         """
         if len(self.lanes()) > 1:
             return 0
