@@ -55,6 +55,8 @@ class Steps(Workload):
     batches: Callable[[], Sequence[Batch]]
     steps: int
     """Steps in a sample."""
+    warm_up: int = 50
+    """Steps before the clock starts. Their losses are compared: in later ones rounding has grown too much."""
 
     @property
     def sides(self) -> Sequence[str]:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import cycle, islice
-from typing import Final
 
 import numpy as np
 
@@ -22,9 +21,6 @@ from benchmarks.workloads import WORKLOADS
 
 Step = Callable[[Array, Array], float]
 """One training step on a batch; the loss."""
-
-WARM_UP: Final = 50
-"""Steps before the clock starts. Their losses are compared: in later ones rounding has grown too much."""
 
 
 def initial(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
@@ -47,7 +43,8 @@ def declnet(workload: Steps) -> Iterator[Step]:
     params = model.store.params
     for name, values in initial({name: param.shape for name, param in params.items()}).items():
         params[name][...] = values
-    optimization, plan = Optimization(experiment.config.optimizer, model.store), model.plans[True, size]
+    optimization = Optimization([settings for settings, _ in model.groups], model.store)
+    plan = model.plans[True, size]
     x_buffer, y_buffer = plan.inputs.values()
 
     def step(x: Array, y: Array) -> float:
@@ -85,7 +82,7 @@ def sample(side: AbstractContextManager[Step], workload: Steps) -> dict[str, obj
     """Warm up, then time the steps."""
     with side as step:
         batches = cycle(workload.batches())
-        losses = [step(x, y) for x, y in islice(batches, WARM_UP)]
+        losses = [step(x, y) for x, y in islice(batches, workload.warm_up)]
         timed = list(islice(batches, workload.steps))
         begun = time.perf_counter()
         for x, y in timed:

@@ -38,6 +38,39 @@ def mlp() -> PyTorch:
     return PyTorch(network, nn.CrossEntropyLoss(), partial(optim.AdamW, lr=1e-3))
 
 
+CHARACTERS: Final = 65
+"""Different ones in the text of configs/shakespeare.yaml."""
+
+
+def character_batches() -> Sequence[Batch]:
+    """Windows of noise, each with the characters that follow."""
+    texts = np.random.default_rng(0).integers(CHARACTERS, size=(4, 32, 129))
+    return [(np.ascontiguousarray(text[:, :-1]), np.ascontiguousarray(text[:, 1:])) for text in texts]
+
+
+def characters() -> PyTorch:
+    """step_characters.yaml."""
+    from torch import Tensor, nn, optim
+    from torch.nn import functional
+
+    class Causal(nn.Module):
+        def __init__(self, dilation: int) -> None:
+            super().__init__()
+            self.conv = nn.Conv1d(128, 128, 3, dilation=dilation)
+            self.before = 2 * dilation
+
+        def forward(self, input: Tensor) -> Tensor:
+            return input + functional.relu(self.conv(functional.pad(input, (self.before, 0))))
+
+    class Channels(nn.Module):
+        def forward(self, input: Tensor) -> Tensor:
+            return input.transpose(1, 2)
+
+    blocks = [Causal(2**number) for number in range(5)]
+    network = nn.Sequential(nn.Embedding(CHARACTERS, 128), Channels(), *blocks, nn.Conv1d(128, CHARACTERS, 1))
+    return PyTorch(network, nn.CrossEntropyLoss(), partial(optim.AdamW, lr=1e-3))
+
+
 def test_accuracy(stdout: str) -> float:
     """From the summary that both sides print as JSON."""
     return float(json.loads(stdout)["test"]["accuracy"])
@@ -62,6 +95,16 @@ _ALL: Final[Sequence[Workload]] = (
         pytorch=mlp,
         batches=partial(digit_batches, 64),
         steps=500,
+    ),
+    Steps(
+        name="characters",
+        title="One training step of configs/shakespeare.yaml: five causal Conv1d of 128 channels, batch 32 x 128",
+        rounds=9,
+        config=HERE / "step_characters.yaml",
+        pytorch=characters,
+        batches=character_batches,
+        steps=10,
+        warm_up=5,
     ),
     Processes(
         name="digits",

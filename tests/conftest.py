@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from examples import write_stand_ins
+
 CHECKOUT = Path(__file__).parent.parent
+REAL_DATA = Path(os.environ.get("DECLNET_TEST_DATA", CHECKOUT.parent / "shared" / "data"))
+"""Real sets that do not come with declnet: the MNIST test digits (IDX) and tinyshakespeare.txt."""
 
 
 EACH = """
@@ -29,6 +33,16 @@ for command in sys.argv[1:]:
     results.append((rc, out.getvalue(), err.getvalue(), sorted(sys.modules)))
 print(json.dumps(results))
 """
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow tests out, unless -m says which to run, or a test is named."""
+    named = any("::" in argument for argument in config.args)
+    if not config.option.markexpr and not named:
+        left_out = pytest.mark.skip(reason="slow: run it with -m slow")
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(left_out)
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder, the current one while the test runs."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with stand-ins for the data that two examples read."""
+    folder = tmp_path_factory.mktemp("stand_ins")
+    write_stand_ins(folder)
+    return folder
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """A file of the folder with real data; the test is skipped without it."""
+
+    def find(name: str) -> Path:
+        path = REAL_DATA / name
+        if not path.exists():
+            pytest.skip(f"needs {name} in {REAL_DATA}, or in the folder that DECLNET_TEST_DATA names")
+        return path
+
+    return find
 
 
 @pytest.fixture

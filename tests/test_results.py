@@ -1,8 +1,11 @@
-"""The examples reach what their headers state, less a margin; as a mean over seeds where these are quick."""
+"""The examples reach what their headers state, less a margin; as a mean over seeds where these are quick.
+
+Those that take minutes run with `-m slow`, where their data are: docs/results.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,7 @@ from declnet.runner.experiment import load
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
 from declnet.runner.train import train
-
-CONFIGS = Path(__file__).parent.parent / "configs"
+from examples import CONFIGS, FOLDER
 
 ACCURACY = {
     "digits_cnn": ([0, 1, 2], 0.96),
@@ -29,9 +31,9 @@ ACCURACY = {
 """Seeds, and the test accuracy that their mean is at least."""
 
 
-def trained(name: str, seed: int, to: Path) -> dict[str, Any]:
+def trained(name: str, seed: int, to: Path, *overrides: str) -> dict[str, Any]:
     """Train an example into a directory; its figures on the test rows."""
-    *_, last = train(load(CONFIGS / f"{name}.yaml", [f"seed={seed}"]), to)
+    *_, last = train(load(FOLDER / f"{name}.yaml", [f"seed={seed}", *overrides]), to)
     assert isinstance(last, Finished)
     test = last.summary["test"]
     assert isinstance(test, dict)
@@ -40,7 +42,7 @@ def trained(name: str, seed: int, to: Path) -> dict[str, Any]:
 
 def losses(name: str, seed: int, run: Path, *overrides: str) -> Array:
     """The loss of each test row alone, with the best parameters of a run."""
-    experiment = load(CONFIGS / f"{name}.yaml", [f"seed={seed}", "loop.batch_size=1", *overrides])
+    experiment = load(FOLDER / f"{name}.yaml", [f"seed={seed}", "loop.batch_size=1", *overrides])
     model = Model(experiment, [(False, 1)], np.random.default_rng(0))
     arrays, _ = checkpoint.load(run / "checkpoints" / "best.npz")
     model.store.load_state_dict({k.removeprefix("model/"): v for k, v in arrays.items() if k.startswith("model/")})
@@ -54,8 +56,8 @@ def mean(values: Sequence[float]) -> float:
 
 
 def test_each_config_has_a_result() -> None:
-    others = {"digits_mlp", "curve_lbfgs", "digits_siamese"}
-    assert ACCURACY.keys() | others == {path.stem for path in CONFIGS.glob("*.yaml")}
+    others = {"digits_mlp", "curve_lbfgs", "digits_siamese", "mnist_cnn", "shakespeare"}
+    assert ACCURACY.keys() | others == {path.stem for path in CONFIGS}
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -91,3 +93,18 @@ def test_images_are_drawn_again(folder: Path) -> None:
     drawing = ("loss.0.scale=1", "loss.1={type: CrossEntropyLoss, scale: 0}")
     each = losses("digits_autoencoder", 0, folder / "run", *drawing)
     assert each.mean() <= 0.016
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_mnist(folder: Path, real_data: Callable[[str], Path], seed: int) -> None:
+    data = real_data("mnist10k-images-idx3-ubyte.gz").parent
+    assert trained("mnist_cnn", seed, folder / "run", f"vars.folder={data}")["accuracy"] >= 0.983
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_shakespeare(folder: Path, real_data: Callable[[str], Path], seed: int) -> None:
+    """Nats a character, on the last tenth of the text."""
+    data = real_data("tinyshakespeare.txt").parent
+    assert trained("shakespeare", seed, folder / "run", f"vars.folder={data}")["loss"] <= 1.72

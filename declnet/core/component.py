@@ -190,6 +190,12 @@ class Module(Component, ABC):
         """Floating-point operations of one forward pass, a multiply-add counted as two; element-wise: one each."""
         return self.infer(*inputs).size if self.alias(training=True) != "reshape" else 0
 
+    def product(self, *inputs: Any) -> int:
+        """Floating-point operations of the largest single matrix product, or more: by them the number of threads
+        that share one is chosen. A component that makes many small ones of its work says how large they are.
+        """
+        return self.flops(*inputs)
+
     def require_float(self, *inputs: Spec) -> None:
         """Refuse inputs that are not floating point."""
         for argument, spec in enumerate(inputs):

@@ -13,16 +13,18 @@ from pydantic import PositiveInt, model_validator
 from declnet.core.component import Action, Module, Parameter, Scratch, Site, Step
 from declnet.core.laws import fan_in_uniform
 from declnet.core.spec import Array, Spec
+from declnet.core.threads import in_order
 from declnet.errors import ShapeError
 from declnet.layers.borders import Border, fold, pad
-from declnet.layers.correlation import Axis, Correlation, correlate, in_order, input_gradient, weight_gradient
+from declnet.layers.correlation import Axis, Correlation
+from declnet.layers.lowering import correlate, input_gradient, weight_gradient
 from declnet.layers.sizes import Sizes, each, require_channels_first
 
 Named = Literal["same", "valid"]
 
 
 class Convolution(Module, ABC):
-    """A convolution over `dims` dimensions, by the kernel in `correlation`."""
+    """A convolution over `dims` dimensions, by the kernel in `lowering`."""
 
     saves: ClassVar[tuple[str, ...]] = ("input",)
     dims: ClassVar[int]
@@ -145,6 +147,12 @@ class Convolution(Module, ABC):
         """A multiply-add for each output and weight that leads to it, an addition for each bias."""
         taps = math.prod(self.parameters(input)["weight"].shape[1:])
         return self.infer(input).size * (2 * taps + self.bias)
+
+    def product(self, input: Spec) -> int:
+        """That of the first part, forward or for the gradient of the input."""
+        correlation = self._correlation(input.shape)
+        back = [part for _, _, part in correlation.gradients() if part is not None]
+        return max(part.product for part in (correlation, *back))
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """Work space of the kernel, and the input with its border."""

@@ -136,8 +136,8 @@ class Graph:
 
     @property
     def largest(self) -> int:
-        """Those of the call that needs the most."""
-        return max(map(self.flops, self.calls))
+        """Those of the largest single matrix product."""
+        return max(call.component.product(*self.inputs_of(call)) for call in self.calls)
 
     def parameters_of(self, call: Call) -> dict[str, Parameter]:
         """The parameters of a call's component, by local name."""

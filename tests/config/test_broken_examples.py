@@ -12,8 +12,8 @@ import yaml
 
 from declnet.errors import DeclnetError
 from declnet.runner.experiment import load
+from examples import CONFIGS, FOLDER, write_stand_ins
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 VARIANTS: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("broken_examples.yaml").read_text(encoding="utf-8")
 )
@@ -21,17 +21,18 @@ VARIANTS: list[dict[str, Any]] = yaml.safe_load(
 
 def test_there_are_variants_of_every_example() -> None:
     assert len(VARIANTS) >= 40
-    assert {variant["config"] for variant in VARIANTS} == {path.stem for path in CONFIGS.glob("*.yaml")}
+    assert {variant["config"] for variant in VARIANTS} == {path.stem for path in CONFIGS}
 
 
 @pytest.mark.parametrize("number", range(len(VARIANTS)), ids=lambda number: VARIANTS[number]["config"])
 def test_a_variant(folder: Path, number: int) -> None:
     variant = VARIANTS[number]
     file = Path(f"{variant['config']}.yaml")
-    text = (CONFIGS / file).read_text(encoding="utf-8")
+    text = (FOLDER / file).read_text(encoding="utf-8")
     assert variant["this"] in text, "the example has changed"
     file.write_text(text.replace(variant["this"], variant["that"], 1), encoding="utf-8")
-    shutil.copytree(CONFIGS / "data", "data")
+    shutil.copytree(FOLDER / "data", "data")
+    write_stand_ins(Path("data"))
     with pytest.raises(DeclnetError) as caught:
         load(file, strict=True)
     found = [re.sub(rf"^{file}:|error: ", "", item.headline, count=2) for item in caught.value.diagnostics]

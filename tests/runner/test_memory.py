@@ -24,9 +24,9 @@ from declnet.runner.experiment import load
 from declnet.runner.figures import figures
 from declnet.runner.rows import Rows
 from declnet.runner.train import train
+from examples import CONFIGS, pointed_at
 
 SHARE = 0.05
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
 ARRAYS = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
 
 MLP = """\
@@ -137,9 +137,9 @@ def test_a_run_allocates_what_was_foretold(folder: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_the_arrays_of_an_example(folder: Path, path: Path) -> None:
+def test_the_arrays_of_an_example(folder: Path, stand_ins: Path, path: Path) -> None:
     """Of any size, but for a block of constants that all runs of a process share."""
-    experiment = load(path, ["loop.epochs=1"])
+    experiment = load(path, ["loop.epochs=1", *pointed_at(path, stand_ins)])
     rows = Rows(experiment)
     data = sum(array.nbytes for array in (*rows.arrays(), *rows.splits.values()))
     tracemalloc.start()

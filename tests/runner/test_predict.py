@@ -29,13 +29,13 @@ from declnet.runner.rows import Rows
 from declnet.runner.train import train
 from declnet.runner.trained import Trained
 from declnet.runner.transformed import Learned
+from examples import CONFIGS, FOLDER, pointed_at
 
 if TYPE_CHECKING:
     from conftest import Trained as Fitted
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 
 TABLE = """\
 data: {source: {type: CSV, path: t.csv}, inputs: [a, b], targets: {y: {columns: c, dtype: int64}}}
@@ -94,10 +94,10 @@ def run_on(trained: Trained, inputs: Arrays, batch_size: int | None = None) -> l
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIGS.glob("*.yaml")))
-def test_the_bits_are_those_of_the_run_s_own_evaluation(folder: Path, name: str) -> None:
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_bits_are_those_of_the_run_s_own_evaluation(folder: Path, stand_ins: Path, path: Path) -> None:
     settings = ["loop.epochs=1", "data.split={train: 0.3, val: 0.1, test: 0.2}", "loop.batch_size=16"]
-    for _ in train(load(CONFIGS / f"{name}.yaml", settings), Path("r")):
+    for _ in train(load(path, [*settings, *pointed_at(path, stand_ins)]), Path("r")):
         pass
     trained = Trained(Path("r"))
     for part in ("test", "train"):
@@ -484,7 +484,7 @@ def test_arrays_that_do_not_fit(fit: Callable[..., Fitted], table: Path, inputs:
 
 
 def test_an_index_out_of_range_says_which_rows(folder: Path) -> None:
-    for _ in train(load(CONFIGS / "digits_towers.yaml", ["loop.epochs=1", "loop.batch_size=20"]), Path("r")):
+    for _ in train(load(FOLDER / "digits_towers.yaml", ["loop.epochs=1", "loop.batch_size=20"]), Path("r")):
         pass
     trained = Trained(Path("r"))
     digits = np.arange(50) % 10

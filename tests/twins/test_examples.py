@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - its usual name
 
+from examples import CONFIGS, FOLDER, pointed_at
 from twins.compare import Batch, compare
 
 pytestmark = pytest.mark.torch
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 TWINS: dict[str, tuple[Callable[[], nn.Module], tuple[str, ...]]] = {}
 
 
@@ -171,12 +171,64 @@ class Student(nn.Module):
         return 4 * divergence + 0.2 * F.nll_loss(output, batch["species"]), output
 
 
+@twin("mnist_cnn", "model.5.p=0", "model.9.p=0")
+class Mnist(nn.Sequential):
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 32, 3),
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Dropout(0),
+            nn.Flatten(),
+            nn.Linear(9216, 128),
+            nn.ReLU(),
+            nn.Dropout(0),
+            nn.Linear(128, 10),
+        )
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        output = self(batch["x"])
+        return F.cross_entropy(output, batch["y"]), output
+
+
+class Causal(nn.Sequential):
+    """Five convolutions: each sees its position, and two before it that are a dilation apart."""
+
+    def __init__(self, dilation: int) -> None:
+        self.dilation = dilation
+        super().__init__(OrderedDict([("1", nn.Conv1d(128, 128, 3, dilation=dilation))]))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input + super().forward(F.pad(input, (2 * self.dilation, 0))).relu()
+
+
+@twin("shakespeare")
+class Characters(nn.Sequential):
+    def __init__(self) -> None:
+        blocks = [(str(2 + index), Causal(2**index)) for index in range(5)]
+        layers: list[tuple[str, nn.Module]] = [("0", nn.Embedding(65, 128)), *blocks, ("7", nn.Conv1d(128, 65, 1))]
+        super().__init__(OrderedDict(layers))
+
+    def forward(self, input: Tensor) -> Tensor:
+        first, *others = self
+        value = first(input).transpose(1, 2)
+        for layer in others:
+            value = layer(value)
+        return value
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        output = self(batch["x"])
+        return F.cross_entropy(output, batch["y"]), output
+
+
 def test_each_config_has_a_twin() -> None:
-    assert set(TWINS) == {path.stem for path in CONFIGS.glob("*.yaml")}
+    assert set(TWINS) == {path.stem for path in CONFIGS}
 
 
 @pytest.mark.parametrize("name", TWINS)
-def test_a_config_computes_what_its_twin_computes(name: str) -> None:
+def test_a_config_computes_what_its_twin_computes(stand_ins: Path, name: str) -> None:
     module, overrides = TWINS[name]
-    twin: Any = module()
-    compare(CONFIGS / f"{name}.yaml", twin, twin.loss, overrides)
+    path, twin = FOLDER / f"{name}.yaml", cast("Any", module())
+    compare(path, twin, twin.loss, [*overrides, *pointed_at(path, stand_ins)])
