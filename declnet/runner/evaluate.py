@@ -61,7 +61,7 @@ def evaluate(
     model = Model(experiment, sizes, generator(experiment.config.seed, "noise"))
     trained.fill(model.store)
     # With the sizes of all splits, so that as many threads share a product as in training.
-    largest = max(experiment.graph(size).largest for _, size in {*sizes, *rows.sizes()})
+    largest = experiment.largest(size for _, size in {*sizes, *rows.sizes()})
     with np.errstate(all="ignore"), threads_for(largest):
         figures = measure(model, rows, chosen)
     return Evaluation(part, len(chosen), figures, matrices(experiment.config.loop.metrics))
