@@ -36,9 +36,9 @@ print(json.dumps(results))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests out, unless -m says which to run, or a test is named."""
+    """Leave slow tests out, unless -m speaks of them, or a test is named."""
     named = any("::" in argument for argument in config.args)
-    if not config.option.markexpr and not named:
+    if "slow" not in config.option.markexpr and not named:
         left_out = pytest.mark.skip(reason="slow: run it with -m slow")
         for item in items:
             if "slow" in item.keywords:

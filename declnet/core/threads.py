@@ -74,7 +74,8 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(given() - 1, "declnet")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a fork has none of the threads
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a fork has none of the threads
 
 
 def side_by_side(lanes: Sequence[Action]) -> Action:

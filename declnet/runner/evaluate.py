@@ -81,7 +81,7 @@ def restored(trained: Trained, experiment: Experiment, rows: Rows, chosen: Array
     model = Model(experiment, sizes, generator(experiment.config.seed, "noise"))
     trained.fill(model.store)
     # With the sizes of all splits, so that as many threads share a product as in training.
-    largest = max(experiment.graph(size).largest for _, size in {*sizes, *rows.sizes()})
+    largest = experiment.largest(size for _, size in {*sizes, *rows.sizes()})
     with np.errstate(all="ignore"), threads_for(largest):
         yield model
 

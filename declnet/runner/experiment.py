@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -71,6 +71,14 @@ class Experiment:
         """The graph for batches of this many rows."""
         inputs, targets = (batched(fields, batch) for fields in (self.inputs, self.targets))
         return trace(self.config.model, terms(self.config.loss), inputs, targets, self.config.loop.metrics)
+
+    def largest(self, sizes: Iterable[int]) -> int:
+        """Operations of the largest matrix product of a full batch, by which the number of threads is chosen: the
+        same in training, evaluation and prediction, and for a last batch that is smaller. `sizes` are those of the
+        batches at hand, the largest of which counts where the config does not say how large a full one is.
+        """
+        size = self.config.loop.batch_size
+        return self.graph(size if isinstance(size, int) else max(sizes)).largest
 
 
 def terms(loss: Any) -> list[Term]:

@@ -39,7 +39,7 @@ class Model:
         dtype = experiment.config.dtype
         graphs = {batch: experiment.graph(batch) for _, batch in sizes}
         graph = next(iter(graphs.values()))
-        self.largest = max(graph.largest for graph in graphs.values())
+        self.largest = experiment.largest(graphs)
         self.groups = experiment.config.optimizer.split(graph.trained())
         self.store = Store(graph.parameters, graph.buffers, [names for _, names in self.groups], dtype)
         layouts = {
