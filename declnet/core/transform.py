@@ -162,6 +162,10 @@ class Transform(Component, ABC):
         """The float64 numbers that `apply` made these of; `cells` as there."""
         raise AssertionError(f"{self.type} cannot be inverted")
 
+    def indices(self, state: State) -> int:
+        """How many indices there are among its integers, from 0; 0 where nobody knows, or they are none."""
+        return 0
+
     def names(self, state: State) -> tuple[str, ...]:
         """The names of the classes that its integers stand for, from 0, where it gives classes names."""
         return ()

@@ -167,6 +167,11 @@ class Pipeline:
         return values
 
     @property
+    def indices(self) -> int:
+        """How many indices there are among the field's integers, from 0; 0 where nobody knows, or they are none."""
+        return self.field.transforms[-1].indices(self.states[-1])
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of the classes that the field's numbers count, where they have some."""
         for transform, state in zip(reversed(self.field.transforms), reversed(self.states), strict=True):

@@ -84,6 +84,7 @@ class Transformed:
         self._fields = experiment.inputs | experiment.targets
         self._dtype = experiment.config.dtype
         self.learned = _fitted(experiment, rows, train) if learned is None else learned
+        _require_room(experiment, self.learned)
         self.classes = self.learned.classes
         self._rows: dict[str, Rows] = {}
         self._done: dict[str, int] = {}
@@ -148,6 +149,20 @@ def _fitted(experiment: Experiment, rows: Mapping[str, Rows], train: Array) -> L
         if not field.transforms and field.spec.kind == "int" and (found := source.class_names(field.columns[0]))
     }
     return Learned(pipelines, given | names(pipelines))
+
+
+def _require_room(experiment: Experiment, learned: Learned) -> None:
+    """DataError where an Embedding is too small for the indices that a transform gives."""
+    graph = experiment.graph(1)
+    for call in graph.calls:
+        size = getattr(call.component, "num_embeddings", None)
+        name = None if size is None else graph.field_of(call.inputs[0])
+        pipeline = learned.pipelines.get(name or "")
+        if size is not None and pipeline is not None and pipeline.indices > size:
+            kind = pipeline.field.transforms[-1].type
+            path: Path = (*call.path, "num_embeddings")
+            message = f"there are {pipeline.indices} indices in {name!r}, 0 to {pipeline.indices - 1} ({kind})"
+            raise DataError(Diagnostic(message, path, experiment.document.mark(path)))
 
 
 @contextmanager

@@ -83,6 +83,10 @@ class ClassLabels(Transform):
             raise Misfit(f"{name!r} is none of the {of}, {some(classes)}{mend}", place)
         return found
 
+    def indices(self, state: State) -> int:
+        """The classes."""
+        return len(state["classes"])
+
     def names(self, state: State) -> tuple[str, ...]:
         """The classes."""
         return tuple(texts_of(state["classes"]))

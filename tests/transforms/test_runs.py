@@ -406,6 +406,13 @@ def test_more_classes_than_outputs(fit: Callable[..., Fitted], table: list[list[
     assert "; there are 3 classes: cat, dog and emu" in str(caught.value)
 
 
+def test_more_categories_than_embeddings(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
+    with pytest.raises(DataError) as caught:
+        fit(ANIMALS, "model.look.num_embeddings=3")
+    (mistake,) = caught.value.diagnostics
+    assert mistake.text == "model[0].num_embeddings: there are 4 indices in 'colour', 0 to 3 (Category)"
+
+
 def test_a_checkpoint_of_other_transforms(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
     fitted = fit(ANIMALS)
     text = (fitted.path / "config.yaml").read_text(encoding="utf-8")
