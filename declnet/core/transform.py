@@ -92,7 +92,7 @@ def first(wrong: Array) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class StateSpec:
     """An array of a state: its shape, None for a size that the rows decide, and whether it holds texts."""
 
     shape: tuple[int | None, ...]
@@ -142,7 +142,7 @@ class Transform(Component, ABC):
     def becomes(self, cells: Cells) -> Cells:
         """What becomes of cells of a kind that it takes."""
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """The arrays of its state, of cells like these."""
         return {}
 

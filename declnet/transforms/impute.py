@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from declnet.core.registry import transforms
 from declnet.core.spec import Array
-from declnet.core.transform import MISSING, Cells, Learned, Passes, Rows, State, Texts, Transform
+from declnet.core.transform import MISSING, Cells, Passes, Rows, State, StateSpec, Texts, Transform
 from declnet.errors import ShapeError
 from declnet.transforms.numbers import numbers
 from declnet.transforms.vocabulary import as_texts, by_column, ordered, texts_of
@@ -68,10 +68,10 @@ class Impute(Transform):
             raise ShapeError(f"numbers are filled in with a number, not {self.value!r}", field="value")
         return cells if text else replace(cells, kind="float")
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """What is filled in, by column."""
         text = cells.kind == "text"
-        return {"fill": Learned((cells.columns if text else cells.parts,), text=text)}
+        return {"fill": StateSpec((cells.columns if text else cells.parts,), text=text)}
 
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
         """One value a column; of numbers they are found column by column, so that one is in memory at a time."""

@@ -400,6 +400,18 @@ def test_training_rows_that_do_not_fit(fit: Callable[..., Fitted], table: list[l
     assert "'emu' is none of the classes, cat and dog" in str(caught.value)
 
 
+def test_numbers_that_are_too_large(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
+    for row in table:
+        row[1] = f"{row[1]}e200"
+    write(table)
+    with pytest.raises(DataError) as caught:
+        fit(ANIMALS)
+    assert "transforms[1]: the numbers are too large for what Standardize learns of them" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        fit(ANIMALS, "data.inputs.x.transforms=[Impute, {type: Scale, factor: 2}]")
+    assert "is what the transforms make of it, too large for float32" in str(caught.value)
+
+
 def test_more_classes_than_outputs(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
     with pytest.raises(DataError) as caught:
         fit(ANIMALS.replace("out_features: 3", "out_features: 2"))
