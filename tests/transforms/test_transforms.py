@@ -90,8 +90,10 @@ def test_minmax_is_min_max_scaler(values: Array, span: tuple[float, float]) -> N
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-7 if values.max() > 1e7 else 1e-9)
 
 
+@pytest.mark.parametrize("held", [1, 11, 1 << 23])
 @pytest.mark.parametrize("strategy", ["mean", "median", "most_frequent", "constant"])
-def test_impute_is_simple_imputer(strategy: str) -> None:
+def test_impute_is_simple_imputer(strategy: str, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("declnet.transforms.impute.HELD", held)
     impute = pytest.importorskip("sklearn.impute", reason="the oracle for transforms").SimpleImputer
     value = {"value": -7.0} if strategy == "constant" else {}
     found = through(make("Impute", strategy=strategy, **value), GAPS, Cells((3,), gaps=True, columns=3))
