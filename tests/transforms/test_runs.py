@@ -536,8 +536,10 @@ def test_the_command_shows_names(command: Command) -> None:
     (command.cwd / "c.yaml").write_text(ANIMALS, encoding="utf-8")
     with (command.cwd / "animals.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([HEADER, *animals()])
-    trained, evaluated, shown = command.each("train c.yaml --quiet --run-dir r", "evaluate r", "inspect c.yaml")
-    assert (trained.rc, evaluated.rc, shown.rc) == (0, 0, 0)
+    commands = ("train c.yaml --quiet --run-dir r", "evaluate r", "evaluate r --json")
+    trained, evaluated, described = command.each(*commands)
+    assert (trained.rc, evaluated.rc, described.rc) == (0, 0, 0)
+    assert json.loads(described.stdout)["classes"] == {"confusion_matrix": ["cat", "dog", "emu"]}
     lines = trained.stdout.splitlines()
     start = lines.index("test confusion_matrix: a row for each class, a column for each it was taken for")
     assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["class", "cat", "dog", "emu"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -156,6 +156,7 @@ def test_the_rest_by_numpy() -> None:
 
 # Laws.
 
+ANY = settings(deadline=None, derandomize=True, database=None)
 FINITE = st.floats(-1e6, 1e6)
 TABLES = st.integers(1, 12).flatmap(lambda n: arrays(np.float64, (n, 3), elements=FINITE))
 INVERTIBLE = [
@@ -168,6 +169,7 @@ INVERTIBLE = [
 
 
 @pytest.mark.parametrize(("name", "arguments"), INVERTIBLE)
+@ANY
 @given(values=TABLES)
 def test_invert_undoes_apply(name: str, arguments: dict[str, Any], values: Array) -> None:
     transform, cells = make(name, **arguments), Cells((3,))
@@ -183,6 +185,7 @@ def test_these_are_all_that_can_be_inverted() -> None:
     assert found == {name for name, _ in INVERTIBLE} | {"Impute"}
 
 
+@ANY
 @given(values=TABLES, step=st.integers(1, 5))
 def test_any_blocks_give_the_same(values: Array, step: int) -> None:
     cells = Cells((3,))
@@ -194,6 +197,7 @@ def test_any_blocks_give_the_same(values: Array, step: int) -> None:
         assert np.concatenate(parts).tobytes() == whole.tobytes()
 
 
+@ANY
 @given(words=st.lists(st.sampled_from(["", "a", "b", "10", "9"]), min_size=1, max_size=9), step=st.integers(1, 4))
 def test_any_blocks_of_texts_give_the_same(words: list[str], step: int) -> None:
     rows, cells = texts(*words), Cells(kind="text", gaps=True)
