@@ -132,7 +132,7 @@ def test_three_runs_for_programs(runs: Runs) -> None:
     relu = {"type": "ReLU", "name": "act"}
     last = {"type": "Linear", "in_features": 3, "out_features": 2, "bias": True}
     assert changes == {
-        "data.inputs.z": ["absent", "absent", {"columns": "b", "dtype": None}],
+        "data.inputs.z": ["absent", "absent", {"columns": "b", "dtype": None, "transforms": []}],
         "model[0].out_features": [3, 5, 3],
         "model[0].inputs": ["absent", "absent", ["x"]],
         "model.act": [relu, relu, tanh | {"name": "act"}],
