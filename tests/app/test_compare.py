@@ -274,5 +274,5 @@ def test_damaged_runs(runs: Runs, command: Command) -> None:
     assert (result.rc, result.stdout) == (2, "")
     assert [line for line in result.stderr.splitlines() if line[0] != " "] == [
         "runs/tiny-2/config.yaml:7:11: error: data.source.type: unknown source 'CVS'; did you mean 'CSV'?",
-        "runs/tiny-2/config.yaml:35:7: error: optimizer.lr: expected a number, got 'fast'",
+        "runs/tiny-2/config.yaml:38:7: error: optimizer.lr: expected a number, got 'fast'",
     ]
