@@ -22,7 +22,8 @@ def evaluate(
     if as_json:
         source = None if data is None else str(data)
         head = {"run_dir": str(path), "checkpoint": which, "epoch": trained.epoch, "data": source}
-        print_json(head | {"split": found.part, "rows": found.rows} | {"figures": for_json(found.figures)})
+        classes = {"classes": found.names} if found.names else {}
+        print_json(head | {"split": found.part, "rows": found.rows, "figures": for_json(found.figures)} | classes)
         return
     figures = for_json(found.figures)
     numbers = {name: figure(value) for name, value in figures.items() if not isinstance(value, list)}

@@ -92,7 +92,7 @@ def first(wrong: Array) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class StateSpec:
     """An array of a state: its shape, None for a size that the rows decide, and whether it holds texts."""
 
     shape: tuple[int | None, ...]
@@ -142,7 +142,7 @@ class Transform(Component, ABC):
     def becomes(self, cells: Cells) -> Cells:
         """What becomes of cells of a kind that it takes."""
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """The arrays of its state, of cells like these."""
         return {}
 
@@ -161,6 +161,10 @@ class Transform(Component, ABC):
     def invert(self, values: Array, state: State, cells: Cells) -> Array:
         """The float64 numbers that `apply` made these of; `cells` as there."""
         raise AssertionError(f"{self.type} cannot be inverted")
+
+    def indices(self, state: State) -> int:
+        """How many indices there are among its integers, from 0; 0 where nobody knows, or they are none."""
+        return 0
 
     def names(self, state: State) -> tuple[str, ...]:
         """The names of the classes that its integers stand for, from 0, where it gives classes names."""

@@ -43,12 +43,12 @@ def first_cells(
     gaps = bool(transforms) and transforms[0].fills
     texts = reads_texts(transforms)
     for name, item in zip(names, columns, strict=True):
-        if item.text == "yes" and not texts and not (texts is None and transforms):
+        if item.text == "yes" and (texts is False or not transforms):
             raise ShapeError(
                 f"column {name!r} holds texts: the transforms Category, OneHot and ClassLabels take them",
                 field=name,
             )
-    if any(item.text == "yes" for item in columns) or (texts and any(item.text == "may" for item in columns)):
+    if any(item.text == "yes" or (texts and item.text == "may") for item in columns):
         if kind is not None:
             raise FieldError(
                 "the transforms read texts, of which dtype says nothing: leave it out, and end with "
@@ -56,21 +56,14 @@ def first_cells(
                 ("dtype",),
             )
         return Cells(shape, "text", gaps, count)
-    kinds = {item.kind for item in columns} - {None}
-    own: Kind = "float" if not kinds else next(iter(k for k in kinds if k)) if len(kinds) == 1 else "float"
-    unsure = texts and not kinds  # bytes, or a number of unknown kind: integers, as a transform of texts reads them
-    return Cells(shape, kind or ("int" if unsure else own), gaps, count)
-
-
-def infer(transforms: Sequence[Transform], cells: Cells) -> Cells:
-    """What becomes of cells; a `FieldError` where one of the transforms does not fit."""
-    for before in steps(transforms, cells):
-        cells = before
-    return cells
+    kinds = {item.kind for item in columns if item.kind is not None}
+    if not kinds and texts:  # bytes, say: a transform of texts takes integers
+        kinds = {"int"}
+    return Cells(shape, kind or (kinds.pop() if len(kinds) == 1 else "float"), gaps, count)
 
 
 def steps(transforms: Sequence[Transform], cells: Cells) -> list[Cells]:
-    """What cells are before the first transform and after each."""
+    """What cells are before the first transform and after each; a `FieldError` where one of them does not fit."""
     found = [cells]
     for index, transform in enumerate(transforms):
         if index and transform.fills and transform.takes == "any":

@@ -35,11 +35,16 @@ class Pipeline:
         """
         pipeline = cls(field, [], dtype)
         for index, transform in enumerate(field.transforms):
+            cells = pipeline._cells[index]
             try:
-                learned = transform.fit(pipeline._passes(rows, train), pipeline._cells[index])
+                with np.errstate(over="ignore", invalid="ignore"):
+                    state = transform.fit(pipeline._passes(rows, train), cells)
             except ShapeError as error:
                 raise chain.wrong_transform(error, index) from None
-            pipeline.states.append(learned)
+            if not all(spec.fits(state[key]) for key, spec in transform.learned(cells).items()):
+                message = f"the numbers are too large for what {transform.type} learns of them"
+                raise chain.FieldError(message, ("transforms", index))
+            pipeline.states.append(state)
         return pipeline
 
     @classmethod
@@ -160,11 +165,14 @@ class Pipeline:
     def invert(self, values: Array) -> Array:
         """Numbers like the field's in the units of its columns, float64."""
         values = np.asarray(values, np.float64)
-        for transform, state, cells in reversed(
-            [*zip(self.field.transforms, self.states, self._cells, strict=False)],
-        ):
-            values = transform.invert(values, state, cells)
+        for index in reversed(range(len(self.states))):
+            values = self.field.transforms[index].invert(values, self.states[index], self._cells[index])
         return values
+
+    @property
+    def indices(self) -> int:
+        """How many indices there are among the field's integers, from 0; 0 where nobody knows, or they are none."""
+        return self.field.transforms[-1].indices(self.states[-1])
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def field(
                 f"write it without brackets: {name}"
             )
     cells = chain.first_cells(names, found, kind, transforms, stacked=not alone)
-    return Field(names, not alone, chain.infer(transforms, cells).spec, cells, tuple(transforms))
+    return Field(names, not alone, chain.steps(transforms, cells)[-1].spec, cells, tuple(transforms))
 
 
 def listed(columns: str | Sequence[str]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from declnet.runner.experiment import Experiment
 from declnet.runner.gathered import SOURCE, Gathered, Piece, located
 from declnet.runner.model import Plans, Size
 from declnet.runner.splitting import SPLIT, split_rows
-from declnet.runner.transformed import Learned, Transformed, class_names, fitted
+from declnet.runner.transformed import Learned, Transformed, class_names, fitted, require_room
 
 Inverse = Callable[[Array], Array]
 
@@ -78,6 +78,7 @@ class Rows:
         train, first = self.splits.get("train", self.all[:0]), self._gathered.pieces[0]
         with located(experiment, first.source, None):
             self.learned = fitted(experiment, first.rows, train) if learned is None else learned
+            require_room(experiment, self.learned)
         self._pieces = [self._transformed(experiment, piece) for piece in self._gathered.pieces]
         self.inverses = [*self._inverses(experiment)]
         size = experiment.config.loop.batch_size

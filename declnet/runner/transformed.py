@@ -157,3 +157,17 @@ def class_names(experiment: Experiment, source: Source) -> dict[str, tuple[str, 
         for name, field in experiment.targets.items()
         if not field.transforms and field.spec.kind == "int" and (found := source.class_names(field.columns[0]))
     }
+
+
+def require_room(experiment: Experiment, learned: Learned) -> None:
+    """DataError where an Embedding is too small for the indices that a transform gives."""
+    graph = experiment.graph(1)
+    for call in graph.calls:
+        size = getattr(call.component, "num_embeddings", None)
+        name = None if size is None else graph.field_of(call.inputs[0])
+        pipeline = learned.pipelines.get(name or "")
+        if size is not None and pipeline is not None and pipeline.indices > size:
+            kind = pipeline.field.transforms[-1].type
+            path: Path = (*call.path, "num_embeddings")
+            message = f"there are {pipeline.indices} indices in {name!r}, 0 to {pipeline.indices - 1} ({kind})"
+            raise DataError(Diagnostic(message, path, experiment.document.mark(path)))

@@ -49,3 +49,7 @@ class Category(OfTexts):
         """One more than the place, and 0 where there is none."""
         found: Array = np.maximum(places(as_texts(rows), unpacked(state)), -1) + 1
         return found
+
+    def indices(self, state: State) -> int:
+        """The categories of the column that has most, and 0."""
+        return int(state["counts"].max()) + 1

@@ -11,7 +11,7 @@ from pydantic import model_validator
 from declnet.core.registry import transforms
 from declnet.core.spec import Array
 from declnet.core.suggest import some
-from declnet.core.transform import Cells, Learned, Misfit, Passes, Rows, State, Transform, first
+from declnet.core.transform import Cells, Misfit, Passes, Rows, State, StateSpec, Transform, first
 from declnet.transforms.vocabulary import (
     UNKNOWN,
     Listed,
@@ -59,9 +59,9 @@ class ClassLabels(Transform):
         """Integers."""
         return replace(cells, kind="int")
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """The names."""
-        return {"classes": Learned((None,), text=True)}
+        return {"classes": StateSpec((None,), text=True)}
 
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
         """Those of the config, or those that are there."""
@@ -82,6 +82,10 @@ class ClassLabels(Transform):
             of = "classes" if self.classes else "classes of the training rows"
             raise Misfit(f"{name!r} is none of the {of}, {some(classes)}{mend}", place)
         return found
+
+    def indices(self, state: State) -> int:
+        """The classes."""
+        return len(state["classes"])
 
     def names(self, state: State) -> tuple[str, ...]:
         """The classes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import ClassVar, Literal, Self, final
@@ -11,10 +12,19 @@ from pydantic import model_validator
 
 from declnet.core.registry import transforms
 from declnet.core.spec import Array
-from declnet.core.transform import MISSING, Cells, Learned, Passes, Rows, State, Texts, Transform
+from declnet.core.transform import MISSING, Cells, Passes, Rows, State, StateSpec, Texts, Transform
 from declnet.errors import ShapeError
 from declnet.transforms.numbers import numbers
 from declnet.transforms.vocabulary import as_texts, by_column, ordered, texts_of
+
+HELD = 1 << 23
+"""Numbers of the training rows held at a time where they are ranked: 64 MiB."""
+
+
+def _most_frequent(values: Array) -> float:
+    """Of several the smallest."""
+    different, counts = np.unique(values, return_counts=True)
+    return float(different[counts.argmax()])
 
 
 @transforms.register
@@ -68,13 +78,13 @@ class Impute(Transform):
             raise ShapeError(f"numbers are filled in with a number, not {self.value!r}", field="value")
         return cells if text else replace(cells, kind="float")
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """What is filled in, by column."""
         text = cells.kind == "text"
-        return {"fill": Learned((cells.columns if text else cells.parts,), text=text)}
+        return {"fill": StateSpec((cells.columns if text else cells.parts,), text=text)}
 
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
-        """One value a column; of numbers they are found column by column, so that one is in memory at a time."""
+        """One value a column."""
         if cells.kind == "text":
             return {"fill": np.array(self._texts(rows, cells), np.str_)}
         if self.strategy == "constant":
@@ -95,17 +105,17 @@ class Impute(Transform):
         return mean
 
     def _ranked(self, rows: Passes, cells: Cells) -> Array:
+        """Of some columns at a time, as many as fit the memory that is for them."""
         fill = np.full(cells.parts, np.nan)
-        for part in range(cells.parts):
-            values = np.concatenate([cells.by_part(numbers(block))[:, part].reshape(-1) for block in rows()])
-            values = values[~np.isnan(values)]
-            if not values.size:
-                continue
-            if self.strategy == "median":
-                fill[part] = np.median(values)
-            else:
-                different, counts = np.unique(values, return_counts=True)
-                fill[part] = different[counts.argmax()]
+        size = sum(len(block) for block in rows()) * math.prod(cells.shape[1:])
+        step = max(1, HELD // size)
+        for start in range(0, cells.parts, step):
+            held = np.concatenate([cells.by_part(numbers(block))[:, start : start + step] for block in rows()])
+            for part in range(held.shape[1]):
+                values = held[:, part].reshape(-1)
+                values = values[~np.isnan(values)]
+                if values.size:
+                    fill[start + part] = np.median(values) if self.strategy == "median" else _most_frequent(values)
         return fill
 
     def _texts(self, rows: Passes, cells: Cells) -> list[str]:

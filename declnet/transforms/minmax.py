@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from declnet.core.registry import transforms
 from declnet.core.spec import Array
-from declnet.core.transform import Cells, Learned, Passes, Rows, State
+from declnet.core.transform import Cells, Passes, Rows, State, StateSpec
 from declnet.transforms.numbers import OfNumbers, numbers
 
 
@@ -45,9 +45,9 @@ class MinMax(OfNumbers):
             raise ValueError(f"feature_range goes from low to high, got {low:g} and {high:g}")
         return self
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """Minimum and width of each part."""
-        return {"min": Learned((cells.parts,)), "range": Learned((cells.parts,))}
+        return {"min": StateSpec((cells.parts,)), "range": StateSpec((cells.parts,))}
 
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
         """The smallest and the largest, block by block."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from declnet.core.registry import transforms
 from declnet.core.spec import Array
-from declnet.core.transform import Cells, Learned, Passes, Rows, State
+from declnet.core.transform import Cells, Passes, Rows, State, StateSpec
 from declnet.transforms.numbers import OfNumbers, numbers
 
 EPS = float(np.finfo(np.float64).eps)
@@ -36,9 +36,9 @@ class Standardize(OfNumbers):
 
     type: Literal["Standardize"] = "Standardize"
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """Mean and divisor of each part."""
-        return {"mean": Learned((cells.parts,)), "scale": Learned((cells.parts,))}
+        return {"mean": StateSpec((cells.parts,)), "scale": StateSpec((cells.parts,))}
 
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
         """Block by block: what blocks' means and sums of squares are together (Chan, Golub and LeVeque, 1979)."""

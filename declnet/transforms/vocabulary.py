@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from declnet.core.spec import Array
 from declnet.core.suggest import some
-from declnet.core.transform import MISSING, Cells, Learned, Passes, Rows, State, Texts, Transform
+from declnet.core.transform import MISSING, Cells, Passes, Rows, State, StateSpec, Texts, Transform
 from declnet.errors import ShapeError
 
 UNKNOWN = -2
@@ -108,9 +108,9 @@ class OfTexts(Transform, ABC):
             require_different("categories", self.categories)
         return self
 
-    def learned(self, cells: Cells) -> dict[str, Learned]:
+    def learned(self, cells: Cells) -> dict[str, StateSpec]:
         """The texts of all columns, and how many each has."""
-        return {"categories": Learned((None,), text=True), "counts": Learned((cells.columns,))}
+        return {"categories": StateSpec((None,), text=True), "counts": StateSpec((cells.columns,))}
 
     def fit(self, rows: Passes, cells: Cells) -> dict[str, Array]:
         """Those of the config, or those that are there."""

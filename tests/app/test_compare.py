@@ -132,7 +132,7 @@ def test_three_runs_for_programs(runs: Runs) -> None:
     relu = {"type": "ReLU", "name": "act"}
     last = {"type": "Linear", "in_features": 3, "out_features": 2, "bias": True}
     assert changes == {
-        "data.inputs.z": ["absent", "absent", {"columns": "b", "dtype": None}],
+        "data.inputs.z": ["absent", "absent", {"columns": "b", "dtype": None, "transforms": []}],
         "model[0].out_features": [3, 5, 3],
         "model[0].inputs": ["absent", "absent", ["x"]],
         "model.act": [relu, relu, tanh | {"name": "act"}],
@@ -274,5 +274,5 @@ def test_damaged_runs(runs: Runs, command: Command) -> None:
     assert (result.rc, result.stdout) == (2, "")
     assert [line for line in result.stderr.splitlines() if line[0] != " "] == [
         "runs/tiny-2/config.yaml:7:11: error: data.source.type: unknown source 'CVS'; did you mean 'CSV'?",
-        "runs/tiny-2/config.yaml:37:7: error: optimizer.lr: expected a number, got 'fast'",
+        "runs/tiny-2/config.yaml:41:7: error: optimizer.lr: expected a number, got 'fast'",
     ]

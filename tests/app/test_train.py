@@ -134,10 +134,11 @@ def test_the_config_is_complete(runs: Runs) -> None:
         "name": "digits-mlp",
         "seed": 0,
         "dtype": "float32",
+        "init": None,
         "data": {
             "source": {"type": "Digits", "flatten": True},
-            "inputs": {"x": {"columns": "image", "dtype": None}},
-            "targets": {"y": {"columns": "label", "dtype": None}},
+            "inputs": {"x": {"columns": "image", "dtype": None, "transforms": ()}},
+            "targets": {"y": {"columns": "label", "dtype": None, "transforms": ()}},
             "split": {"train": 0.8, "val": 0.1, "test": 0.1, "method": "random", "column": None},
         },
         "model": (

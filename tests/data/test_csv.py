@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from declnet.core.registry import sources
-from declnet.core.source import Column
+from declnet.core.source import Asked, Column
+from declnet.core.transform import MISSING, Rows, Texts
+from declnet.data.sources import csv_stream
 from declnet.data.sources import csv_table as module
 from declnet.data.sources.csv import CSV
 from declnet.errors import DataError
@@ -359,3 +361,68 @@ def test_agrees_with_the_plainest_code(tail: str, block: int) -> None:
             cell = next(stdlib.reader(io.StringIO(there, newline="")))[0]
             assert repr(cell) == bad[1]
     assert places == sorted(places)
+
+
+# Texts and gaps.
+
+WORDS = 'a,b,c\n1, x ,u\n,"y, z",\nNA,x,-999\n4,NA,v\n'
+
+
+def cells(rows: Rows) -> list[object]:
+    """Numbers, None for a gap; texts, None where one is missing."""
+    if isinstance(rows, Texts):
+        return [None if code == MISSING else str(rows.values[code]) for code in rows.codes]
+    return [None if np.isnan(cell) else cell for cell in rows]
+
+
+@pytest.mark.parametrize("block", [1, 6, 1 << 16])
+def test_texts_and_gaps(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", block)
+    source(WORDS)
+    asked = [Asked("c", text=True, gaps=True), Asked("b", text=True), Asked("a", gaps=True), Asked("b", True, True)]
+    table = CSV(path=Path("t.csv"), missing=("", "NA"))
+    assert mistakes_of(lambda: table.read_as(asked)) == ["5:3 column 'b': missing value"]
+    found = CSV(path=Path("t.csv"), missing=(" ", "-999")).read_as(asked[:2])
+    assert list(map(cells, found)) == [["u", None, None, "v"], ["x", "y, z", "x", "NA"]]
+    found = table.read_as([asked[0], *asked[2:]])
+    assert list(map(cells, found)) == [["u", None, "-999", "v"], [1, None, None, 4], ["x", "y, z", "x", None]]
+    texts = found[0]
+    assert isinstance(texts, Texts)
+    assert sorted(texts.values.tolist()) == ["-999", "u", "v"]  # each once, however many rows
+
+
+@pytest.mark.parametrize("block", [1, 1 << 16])
+def test_a_number_that_stands_for_a_missing_value(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", block)
+    source("a\n1\n-999\n3\n")
+    table = CSV(path=Path("t.csv"), missing=("-999",))
+    assert cells(*table.read_as([Asked("a", gaps=True)])) == [1, None, 3]
+    assert mistakes_of(lambda: table.read(["a"])) == ["3:1 column 'a': missing value"]
+    assert cells(*CSV(path=Path("t.csv")).read_as([Asked("a")])) == [1, -999, 3]
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_what_is_said_of_cells(gaps: bool) -> None:
+    source("a\nx\nNA\n\nnan\ninf\n")
+    with pytest.raises(DataError) as caught:
+        CSV(path=Path("t.csv"), missing=("?",)).read_as([Asked("a", gaps=gaps)])
+    assert [item.message for item in caught.value.diagnostics] == [
+        f"column 'a': 'x' is not a number{TEXTS}",
+        f"column 'a': 'NA' is not a number{TEXTS}{MAYBE}",
+        BLANK,
+        f"column 'a': 'nan' is not finite{MAYBE}",
+        "column 'a': 'inf' is not finite",
+    ]
+
+
+def test_a_stream_forgets_the_texts_of_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_stream, "BLOCK", 7)
+    text = "a\n" + "".join(f"word {index}\n" for index in range(300))
+    table = module.Table(io.StringIO(text), Path("t.csv"), ",")
+    found: list[object] = []
+    for chunk in csv_stream.stream(table, [Asked("a", text=True)], 1):
+        (rows,) = chunk.columns.values()
+        assert isinstance(rows, Texts)
+        assert len(rows.values) == len(rows)
+        found += cells(rows)
+    assert found == [f"word {index}" for index in range(300)]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from declnet.core.source import Column
+from declnet.core.source import Asked, Column
+from declnet.core.transform import MISSING, Texts
 from declnet.data.sources import parquet as module
 from declnet.data.sources.parquet import Parquet
 from declnet.errors import DataError
@@ -155,3 +156,30 @@ def test_without_pyarrow(command: Command) -> None:
     assert refused.stderr.startswith(
         "c.yaml:1:23: error: data.source.type: Parquet needs pyarrow: pip install 'declnet[parquet]'\n"
     )
+
+
+def test_texts_and_gaps() -> None:
+    made = source(
+        {
+            "t": ["u", None, " v ", ""],
+            "c": pa.array(["x", "x", None, "y"]).dictionary_encode(),
+            "n": pa.array([1, None, 3, 4], pa.int16()),
+            "b": pa.array([True, None, False, True]),
+            "d": pa.array([Decimal(1), None, Decimal(3), Decimal(4)], pa.decimal128(9, 2)),
+        }
+    )
+    asked = [Asked(name, text=True, gaps=True) for name in "tcn"] + [Asked(name, gaps=True) for name in "nbd"]
+    found: list[list[object]] = []
+    for rows in made.read_as(asked):
+        if isinstance(rows, Texts):
+            found.append([None if code == MISSING else rows.values[code] for code in rows.codes.tolist()])
+        else:
+            found.append([None if np.isnan(cell) else cell for cell in rows])
+    assert found[:3] == [["u", None, "v", None], ["x", "x", None, "y"], ["1", None, "3", "4"]]
+    assert found[3:] == [[1, None, 3, 4], [1, None, 0, 1], [1, None, 3, 4]]
+
+
+def test_texts_that_are_missing(refusal: Refusal) -> None:
+    made = source({"t": ["u", "v", None]})
+    message = refusal(lambda: made.read_as([Asked("t", text=True)]))
+    assert message == "t.parquet: column 't': missing value; the transform Impute fills it in (row 3)"

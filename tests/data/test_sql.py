@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from declnet.core.source import Column
+from declnet.core.source import Asked, Column
+from declnet.core.transform import MISSING, Texts
 from declnet.data.sources import sql as module
 from declnet.data.sources.sql import SQL
 from declnet.errors import ConfigError, Diagnostic, Mark
@@ -249,3 +250,20 @@ def test_without_sqlalchemy(command: Command) -> None:
     assert refused.stderr.startswith(
         "c.yaml:2:18: error: data.source.type: SQL needs SQLAlchemy: pip install 'declnet[sql]'\n"
     )
+
+
+def test_texts_and_gaps() -> None:
+    query = "VALUES ('u', 1), (NULL, NULL), (' v', 3)"
+    texts, whole, gap = source(query).read_as(
+        [
+            Asked("column1", text=True, gaps=True),
+            Asked("column2", text=True, gaps=True),
+            Asked("column2", gaps=True),
+        ]
+    )
+    for rows, words in ((texts, ["u", None, "v"]), (whole, ["1", None, "3"])):
+        assert isinstance(rows, Texts)
+        assert [None if code == MISSING else rows.values[code] for code in rows.codes.tolist()] == words
+    assert isinstance(gap, np.ndarray)
+    assert gap.tolist()[::2] == [1, 3]
+    assert np.isnan(gap[1])

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from config.test_json_schema import listed_data, refused
+from declnet.config.yaml import loads
 from declnet.core.registry import sources, transforms
 from declnet.errors import DataError
 from declnet.runner.evaluate import evaluate
@@ -85,6 +87,11 @@ def test_every_config_of_the_page_is_here() -> None:
 def test_a_config_of_the_page(fit: Callable[..., Fitted], data: None, name: str) -> None:
     fitted = fit(CONFIGS[name], "loop.epochs=2")
     assert evaluate(Trained(fitted.path)).figures == fitted.summary["test"]
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_editors_accept_the_configs_of_the_page(name: str) -> None:
+    assert refused(listed_data(loads(CONFIGS[name], name).data)) == set()
 
 
 def test_the_table_of_transforms() -> None:

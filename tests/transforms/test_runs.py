@@ -313,15 +313,15 @@ def test_resume_to_the_same_bits(pictures: None, extra: tuple[str, ...]) -> None
 def test_only_training_batches_are_augmented(pictures: None) -> None:
     experiment = load("c.yaml")
     noise = np.random.default_rng(0)
-    rows = Rows(experiment, noise=noise)
+    rows = Rows(experiment)
     buffer = np.empty((16, 2, 6, 6), np.float32)
     plain = np.empty_like(buffer)
     chosen = rows.splits["train"][:16]
-    rows.transformed.gather("x", chosen, plain, None)
+    rows._pieces[0].gather("x", chosen, plain, None)
     before = noise.bit_generator.state
-    rows.transformed.gather("x", chosen, buffer, None)
+    rows._pieces[0].gather("x", chosen, buffer, None)
     assert (buffer.tobytes(), noise.bit_generator.state) == (plain.tobytes(), before)
-    rows.transformed.gather("x", chosen, buffer, noise)
+    rows._pieces[0].gather("x", chosen, buffer, noise)
     assert buffer.tobytes() != plain.tobytes()
     assert noise.bit_generator.state != before
 
@@ -339,7 +339,7 @@ def test_batch_by_batch_gives_the_same_bits_as_at_once(pictures: None, transform
     for name in ("pictures", "floats", "once"):
         list(train(load("c.yaml", [plain, f"data.source.path={name}.npz"]), Path(name)))
     experiment = load("c.yaml", [plain, "data.source.path=once.npz"])
-    assert Rows(experiment).transformed._pending("x") is None or "Flip" in transforms
+    assert Rows(experiment)._pieces[0]._pending("x") is None or "Flip" in transforms
     one, *others = (dict(np.load(f"{name}/checkpoints/last.npz")) for name in ("pictures", "floats", "once"))
     for other in others:
         assert all(one[key].tobytes() == other[key].tobytes() for key in one if key != "meta")
@@ -400,10 +400,29 @@ def test_training_rows_that_do_not_fit(fit: Callable[..., Fitted], table: list[l
     assert "'emu' is none of the classes, cat and dog" in str(caught.value)
 
 
+def test_numbers_that_are_too_large(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
+    for row in table:
+        row[1] = f"{row[1]}e200"
+    write(table)
+    with pytest.raises(DataError) as caught:
+        fit(ANIMALS)
+    assert "transforms[1]: the numbers are too large for what Standardize learns of them" in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        fit(ANIMALS, "data.inputs.x.transforms=[Impute, {type: Scale, factor: 2}]")
+    assert "is what the transforms make of it, too large for float32" in str(caught.value)
+
+
 def test_more_classes_than_outputs(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
     with pytest.raises(DataError) as caught:
         fit(ANIMALS.replace("out_features: 3", "out_features: 2"))
     assert "; there are 3 classes: cat, dog and emu" in str(caught.value)
+
+
+def test_more_categories_than_embeddings(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
+    with pytest.raises(DataError) as caught:
+        fit(ANIMALS, "model.look.num_embeddings=3")
+    (mistake,) = caught.value.diagnostics
+    assert mistake.text == "model[0].num_embeddings: there are 4 indices in 'colour', 0 to 3 (Category)"
 
 
 def test_a_checkpoint_of_other_transforms(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
@@ -517,8 +536,10 @@ def test_the_command_shows_names(command: Command) -> None:
     (command.cwd / "c.yaml").write_text(ANIMALS, encoding="utf-8")
     with (command.cwd / "animals.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([HEADER, *animals()])
-    trained, evaluated, shown = command.each("train c.yaml --quiet --run-dir r", "evaluate r", "inspect c.yaml")
-    assert (trained.rc, evaluated.rc, shown.rc) == (0, 0, 0)
+    commands = ("train c.yaml --quiet --run-dir r", "evaluate r", "evaluate r --json")
+    trained, evaluated, described = command.each(*commands)
+    assert (trained.rc, evaluated.rc, described.rc) == (0, 0, 0)
+    assert json.loads(described.stdout)["classes"] == {"confusion_matrix": ["cat", "dog", "emu"]}
     lines = trained.stdout.splitlines()
     start = lines.index("test confusion_matrix: a row for each class, a column for each it was taken for")
     assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["class", "cat", "dog", "emu"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -90,8 +90,10 @@ def test_minmax_is_min_max_scaler(values: Array, span: tuple[float, float]) -> N
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-7 if values.max() > 1e7 else 1e-9)
 
 
+@pytest.mark.parametrize("held", [1, 11, 1 << 23])
 @pytest.mark.parametrize("strategy", ["mean", "median", "most_frequent", "constant"])
-def test_impute_is_simple_imputer(strategy: str) -> None:
+def test_impute_is_simple_imputer(strategy: str, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("declnet.transforms.impute.HELD", held)
     impute = pytest.importorskip("sklearn.impute", reason="the oracle for transforms").SimpleImputer
     value = {"value": -7.0} if strategy == "constant" else {}
     found = through(make("Impute", strategy=strategy, **value), GAPS, Cells((3,), gaps=True, columns=3))
@@ -154,6 +156,7 @@ def test_the_rest_by_numpy() -> None:
 
 # Laws.
 
+ANY = settings(deadline=None, derandomize=True, database=None)
 FINITE = st.floats(-1e6, 1e6)
 TABLES = st.integers(1, 12).flatmap(lambda n: arrays(np.float64, (n, 3), elements=FINITE))
 INVERTIBLE = [
@@ -166,6 +169,7 @@ INVERTIBLE = [
 
 
 @pytest.mark.parametrize(("name", "arguments"), INVERTIBLE)
+@ANY
 @given(values=TABLES)
 def test_invert_undoes_apply(name: str, arguments: dict[str, Any], values: Array) -> None:
     transform, cells = make(name, **arguments), Cells((3,))
@@ -181,6 +185,7 @@ def test_these_are_all_that_can_be_inverted() -> None:
     assert found == {name for name, _ in INVERTIBLE} | {"Impute"}
 
 
+@ANY
 @given(values=TABLES, step=st.integers(1, 5))
 def test_any_blocks_give_the_same(values: Array, step: int) -> None:
     cells = Cells((3,))
@@ -192,6 +197,7 @@ def test_any_blocks_give_the_same(values: Array, step: int) -> None:
         assert np.concatenate(parts).tobytes() == whole.tobytes()
 
 
+@ANY
 @given(words=st.lists(st.sampled_from(["", "a", "b", "10", "9"]), min_size=1, max_size=9), step=st.integers(1, 4))
 def test_any_blocks_of_texts_give_the_same(words: list[str], step: int) -> None:
     rows, cells = texts(*words), Cells(kind="text", gaps=True)

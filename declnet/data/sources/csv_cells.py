@@ -24,7 +24,7 @@ MAYBE = ", and data.source.missing lists what stands for a missing value"
 """What is added where a cell could be one."""
 
 
-class Cells(ABC):
+class ColumnReader(ABC):
     """How the cells at one place of each row are read; `code` and `dtype` are those of the numbers they become."""
 
     code: ClassVar[str]
@@ -61,7 +61,7 @@ class Cells(ABC):
         """Begin anew with the next block, which has nothing to do with those before."""
 
 
-class _Numbers(Cells):
+class _Numbers(ColumnReader):
     code = "d"
     dtype = np.dtype(np.float64)
 
@@ -113,7 +113,7 @@ class _Numbers(Cells):
         """A block leaves nothing behind."""
 
 
-class _Texts(Cells):
+class _Texts(ColumnReader):
     code = "i"
     dtype = CODES
 
@@ -146,6 +146,6 @@ def _finite(text: str) -> bool:
         return False
 
 
-def cells_of(asked: Asked, place: int, missing: Sequence[str]) -> Cells:
+def reader_of(asked: Asked, place: int, missing: Sequence[str]) -> ColumnReader:
     """How a column that stands at this place is read."""
     return (_Texts if asked.text else _Numbers)(asked, place, missing)

@@ -18,7 +18,7 @@ from declnet.core.source import Asked
 from declnet.core.spec import Array
 from declnet.core.transform import Rows
 from declnet.data.files import printable, quote, unpacked
-from declnet.data.sources.csv_cells import Cells, cells_of
+from declnet.data.sources.csv_cells import ColumnReader, reader_of
 from declnet.errors import DataError, Diagnostic, Mark
 
 BLOCK = 1 << 16
@@ -113,11 +113,11 @@ class Table:
         found = {item: cells.rows(np.frombuffer(columns[item], cells.dtype)) for item, cells in wanted.items()}
         return [found[item] for item in asked]
 
-    def wanted(self, asked: Sequence[Asked]) -> dict[Asked, Cells]:
+    def wanted(self, asked: Sequence[Asked]) -> dict[Asked, ColumnReader]:
         """How the cells of columns are read, from left to right."""
-        return {item: cells_of(item, place, self.missing) for item, place in self.places(asked).items()}
+        return {item: reader_of(item, place, self.missing) for item, place in self.places(asked).items()}
 
-    def blocks(self, wanted: Mapping[Asked, Cells], count: int) -> Iterator[list[Array]]:
+    def blocks(self, wanted: Mapping[Asked, ColumnReader], count: int) -> Iterator[list[Array]]:
         """These columns, so many rows at a time; none for a block that has no rows, or in which something is wrong,
         which is noted.
         """
@@ -197,7 +197,7 @@ class Table:
         self.check()
         return names
 
-    def _parts(self, rows: list[list[str]], wanted: Mapping[Asked, Cells]) -> list[Array] | None:
+    def _parts(self, rows: list[list[str]], wanted: Mapping[Asked, ColumnReader]) -> list[Array] | None:
         """The wanted columns of these rows; None where something is wrong, by the rules of `_check`."""
         if set(map(len, rows)) != {len(self.names)}:
             return None
@@ -209,7 +209,7 @@ class Table:
             parts.append(part)
         return parts
 
-    def _diagnose(self, wanted: Mapping[Asked, Cells]) -> None:
+    def _diagnose(self, wanted: Mapping[Asked, ColumnReader]) -> None:
         """Go through the block at hand again, row by row, and note what is wrong."""
         reader = csv.reader(_text(self.lines), delimiter=self.delimiter, strict=True)
         start = 0
@@ -222,7 +222,7 @@ class Table:
         except csv.Error:
             self._broken(start)
 
-    def _check(self, row: list[str], line: int, wanted: Mapping[Asked, Cells]) -> None:
+    def _check(self, row: list[str], line: int, wanted: Mapping[Asked, ColumnReader]) -> None:
         """Note what is wrong with the row that starts on this line."""
         if not row:  # a mistake only if a row follows
             self.blank = self.blank or line
