@@ -6,7 +6,7 @@ import math
 from typing import ClassVar, Literal, Self, final
 
 import numpy as np
-from pydantic import NonNegativeInt
+from pydantic import PositiveInt
 
 from declnet.core.component import Module, Parameter, Site, Step
 from declnet.core.laws import fan_in_uniform
@@ -44,8 +44,8 @@ class Linear(Module):
     saves: ClassVar[tuple[str, ...]] = ("input",)
 
     type: Literal["Linear"] = "Linear"
-    in_features: NonNegativeInt | None = None
-    out_features: NonNegativeInt
+    in_features: PositiveInt | None = None
+    out_features: PositiveInt
     bias: bool = True
 
     def infer(self, input: Spec) -> Spec:
@@ -54,6 +54,8 @@ class Linear(Module):
         if input.ndim == 0:
             raise ShapeError("Linear takes (*, in_features) but its input is a single number", argument=0)
         width = input.shape[-1]
+        if width == 0:
+            raise ShapeError("Linear takes at least one feature but its input has none", argument=0)
         if self.in_features not in (None, width):
             raise ShapeError(
                 f"Linear takes {self.in_features} features but its input has {width}",

@@ -140,8 +140,8 @@ class _Binder:
 
     def _checks(self, call: Call, site: Site) -> list[Action]:
         """What looks at the targets of a loss before it, where the graph computes them: data have been seen."""
-        producer = self.graph.producer(call.inputs[-1])
-        if not isinstance(call.component, Loss) or producer is None:
+        producer = self.graph.producer(call.inputs[-1]) if isinstance(call.component, Loss) else None
+        if producer is None:
             return []
         check = partial(call.component.check_target, self.graph.specs[call.inputs[0]])
         return [

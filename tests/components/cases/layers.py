@@ -6,6 +6,8 @@ from components.cases.case import Bad, Case, Misfit, Normal, Subject, drawn, sha
 from declnet.core.laws import Uniform
 from declnet.core.spec import Spec
 
+EMPTY = "a layer without weights learns nothing; PyTorch warns that there is nothing to initialise"
+
 LINEAR = Subject(
     "Linear",
     cases=(
@@ -16,20 +18,17 @@ LINEAR = Subject(
         Case({"out_features": 1}, (Normal((1, 1)),)),
         Case({"out_features": 2}, (Normal((0, 3)),), "no rows"),
         Case({"out_features": 2}, (Normal((2, 0, 3)),), "no rows"),
-        Case({"out_features": 2}, (Normal((3, 0)),), "no features"),
-        Case({"out_features": 2, "bias": False}, (Normal((0,)),), "no features"),
-        Case({"out_features": 0}, (Normal((3, 2)),), "no outputs"),
     ),
     strategy=drawn(
-        {"out_features": st.integers(0, 6), "bias": st.booleans()},
-        st.builds(lambda rows, width: Normal((*rows, width)), shapes(0, 3), st.integers(0, 6)),
+        {"out_features": st.integers(1, 6), "bias": st.booleans()},
+        st.builds(lambda rows, width: Normal((*rows, width)), shapes(0, 3), st.integers(1, 6)),
     ),
     bad=(
         Bad({}, "missing", ("out_features",)),
-        Bad({"out_features": -1}, "greater_than_equal", ("out_features",)),
+        Bad({"out_features": 0}, "greater_than", ("out_features",), taken=EMPTY),
         Bad({"out_features": 2.0}, "int_type", ("out_features",)),
         Bad({"out_features": True}, "int_type", ("out_features",)),
-        Bad({"out_features": 2, "in_features": -1}, "greater_than_equal", ("in_features",)),
+        Bad({"out_features": 2, "in_features": -1}, "greater_than", ("in_features",)),
         Bad({"out_features": 2, "bias": 1}, "bool_type", ("bias",)),
     ),
     misfits=(
@@ -39,6 +38,13 @@ LINEAR = Subject(
             "Linear takes 60 features but its input has 64",
             field="in_features",
             argument=0,
+        ),
+        Misfit(
+            {"out_features": 2},
+            (Spec((3, 0)),),
+            "Linear takes at least one feature but its input has none",
+            argument=0,
+            taken=EMPTY,
         ),
         Misfit(
             {"out_features": 2},
