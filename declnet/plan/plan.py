@@ -140,10 +140,10 @@ class _Binder:
 
     def _checks(self, call: Call, site: Site) -> list[Action]:
         """What looks at the targets of a loss before it, where the graph computes them: data have been seen."""
-        producer = self.graph.producer(call.inputs[-1]) if isinstance(call.component, Loss) else None
-        if producer is None:
+        loss = call.component
+        if not isinstance(loss, Loss) or (producer := self.graph.producer(call.inputs[-1])) is None:
             return []
-        check = partial(call.component.check_target, self.graph.specs[call.inputs[0]])
+        check = partial(loss.check_target, self.graph.specs[call.inputs[0]])
         return [
             checking(check, site.inputs[-1], f"the target of {call.name}, which {dotted(producer.path)} computes")
         ]

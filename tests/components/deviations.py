@@ -49,6 +49,8 @@ DIFFERENCES = (
     "BCELoss of an input outside 0 to 1 is NaN, which ends the run; PyTorch refuses it when it computes.",
     "GELU at infinity and ELU's gradient at NaN are one thing in declnet; in PyTorch they depend on the CPU and "
     "on the place in the vector.",
+    "KLDivLoss's gradient of a target of 0 that is repeated no times, along a dimension of size 0, is 0; PyTorch's "
+    "is NaN.",
     "LBFGS ends a run whose loss is not finite, where PyTorch makes all parameters NaN; with lr 0 and strong_wolfe "
     "it leaves the parameters, where PyTorch divides by 0.",
     "Adagrad's initial_accumulator_value counts in a parameter group; PyTorch takes the optimizer's own for all.",

@@ -22,7 +22,7 @@ def divergences(draw: st.DrawFn) -> Case:
     """Targets in either form, with what is hard among them."""
     log_target = draw(st.booleans())
     both = draw(
-        mutually_broadcastable_shapes(num_shapes=2, min_side=0, max_dims=4, max_side=4).map(
+        mutually_broadcastable_shapes(num_shapes=2, min_side=1, max_dims=4, max_side=4).map(
             lambda b: b.input_shapes
         )
         | shapes(0, 4).map(lambda shape: (shape, shape))
