@@ -10,7 +10,7 @@ import numpy as np
 
 from declnet.core.component import Action, Alias, Module, Scratch, Site, Step
 from declnet.core.numerics import BLOCK, bits, blocks
-from declnet.core.spec import Array, Spec
+from declnet.core.spec import Array, Kind, Spec
 
 INPLACE = {"inplace": "the plan works in place wherever nobody needs the input"}
 
@@ -18,13 +18,16 @@ INPLACE = {"inplace": "the plan works in place wherever nobody needs the input"}
 class Elementwise(Module, ABC):
     """A function of each element. Where backward reads only the output, it is written over the input."""
 
+    kinds: ClassVar[tuple[Kind, ...]] = ("float",)
+    """The kinds of number that it takes."""
+
     work: ClassVar[int] = 0
     """Vectors of work space, each as long as a block."""
 
     def infer(self, input: Spec) -> Spec:
         """Any shape."""
-        self.require_float(input)
-        return input
+        self.require_kinds(self.kinds, input)
+        return Spec(input.shape)
 
     def alias(self, *, training: bool) -> Alias:
         """In place unless backward reads the input."""
@@ -38,7 +41,7 @@ class Elementwise(Module, ABC):
         """One action for each block."""
         work = site.scratch.get("work", ())
         forward = in_order(
-            [self.forward(x, y, *(row[: x.size] for row in work)) for x, y in blocks(site.input, site.output)]
+            [self._forward(x, y, *(row[: x.size] for row in work)) for x, y in blocks(site.input, site.output)]
         )
         if site.grad_input is None:
             return Step(forward)
@@ -51,6 +54,18 @@ class Elementwise(Module, ABC):
             ]
         )
         return Step(forward, backward)
+
+    def _forward(self, x: Array, y: Array, *work: Array) -> Action:
+        """As `forward`; integers and booleans whose function is a float become floats first, in y."""
+        if x.dtype == y.dtype:
+            return self.forward(x, y, *work)
+        in_place = self.forward(y, y, *work)
+
+        def run() -> None:
+            np.copyto(y, x)
+            in_place()
+
+        return run
 
     @abstractmethod
     def forward(self, x: Array, y: Array, *work: Array) -> Action:

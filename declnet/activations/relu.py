@@ -8,24 +8,24 @@ import numpy as np
 
 from declnet.activations.elementwise import INPLACE, Elementwise
 from declnet.core.component import Action
-from declnet.core.numerics import bits, zeros
+from declnet.core.numerics import BLOCK, filled, zeros
 from declnet.core.registry import modules
-from declnet.core.spec import Array
+from declnet.core.spec import Array, Kind, Spec
 
 
 @modules.register
 @final
 class ReLU(Elementwise):
-    """Rectifier: output = max(0, input). The gradient at 0 is 0; at NaN it is the output's or 0, by its sign bit.
+    """Rectifier: output = max(0, input). The gradient at 0 is 0; NaN lets it through.
 
     Shape:
-        input: (*), any shape. output: the same.
+        input: (*), any shape, floats or integers. output: the same.
 
     Parameters:
         none.
 
     Raises:
-        ShapeError: the input is not floating point.
+        ShapeError: the input holds booleans.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.ReLU.html
     """
@@ -33,9 +33,15 @@ class ReLU(Elementwise):
     pytorch = "torch.nn.ReLU"
     refused: ClassVar[dict[str, str]] = INPLACE
     saves: ClassVar[tuple[str, ...]] = ("output",)
+    kinds: ClassVar[tuple[Kind, ...]] = ("float", "int")
     work: ClassVar[int] = 1
 
     type: Literal["ReLU"] = "ReLU"
+
+    def infer(self, input: Spec) -> Spec:
+        """Any shape; integers stay such."""
+        super().infer(input)
+        return input
 
     def forward(self, x: Array, y: Array, *work: Array) -> Action:
         """max(0, x)."""
@@ -48,16 +54,16 @@ class ReLU(Elementwise):
 
     def backward(self, saved: Array, grad_y: Array, grad_x: Array, *work: Array) -> Action:
         """The gradient where the output is positive."""
-        # An output is positive or +0 (the maximum of -0 and 0 is 0), so the negative of its bits, seen as an
-        # integer, has its sign set just where the output is positive; shifted down, the sign fills the word: a
-        # mask of all ones or zeros. Unlike a product with 0 and 1 it also blocks infinite gradients, as
-        # PyTorch does.
-        y, grad_y, grad_x, mask = bits(saved), bits(grad_y), bits(grad_x), bits(work[0])
-        shift = np.array(8 * mask.itemsize - 1, mask.dtype)
+        # An output is +0 (the maximum of -0 and 0 is 0), or positive or NaN: its bits are 0, or they are not. The
+        # smaller of them, as an unsigned number, and 1 is 0 or 1; the negative of that is a mask of all zeros or
+        # ones. Unlike a product with 0 and 1 it also blocks infinite gradients, as PyTorch does.
+        unsigned = np.dtype(f"u{saved.itemsize}")
+        y, grad_y, grad_x, mask = (array.view(unsigned) for array in (saved, grad_y, grad_x, work[0]))
+        one = filled(unsigned, BLOCK, 1)[: y.size]
 
         def backward() -> None:
-            np.negative(y, out=mask)
-            np.right_shift(mask, shift, out=mask)
+            np.minimum(y, one, out=mask)
+            np.negative(mask, out=mask)
             np.bitwise_and(mask, grad_y, out=grad_x)
 
         return backward

@@ -9,7 +9,7 @@ import numpy as np
 from declnet.activations.elementwise import INPLACE, Elementwise
 from declnet.core.component import Action
 from declnet.core.registry import modules
-from declnet.core.spec import Array
+from declnet.core.spec import Array, Kind
 
 
 @modules.register
@@ -18,19 +18,20 @@ class Sigmoid(Elementwise):
     """Logistic function: output = 1 / (1 + exp(-input)).
 
     Shape:
-        input: (*), any shape. output: the same, each in [0, 1].
+        input: (*), any shape and kind of number. output: the same shape, floats in [0, 1].
 
     Parameters:
         none.
 
     Raises:
-        ShapeError: the input is not floating point.
+        nothing.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Sigmoid.html
     """
 
     pytorch = "torch.nn.Sigmoid"
     saves: ClassVar[tuple[str, ...]] = ("output",)
+    kinds: ClassVar[tuple[Kind, ...]] = ("float", "int", "bool")
     work: ClassVar[int] = 1
 
     type: Literal["Sigmoid"] = "Sigmoid"

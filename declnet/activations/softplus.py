@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
+from pydantic import Field
 
 from declnet.activations.elementwise import Elementwise, flags, selecting
 from declnet.core.component import Action
@@ -25,7 +26,7 @@ class Softplus(Elementwise):
 
     Parameters:
         beta: how sharp the bend is.
-        threshold: where beta * input is above it, the function is taken as linear.
+        threshold: where beta * input is above it, the function is taken as linear; `.inf` for nowhere.
 
     Raises:
         ShapeError: the input is not floating point.
@@ -39,7 +40,7 @@ class Softplus(Elementwise):
 
     type: Literal["Softplus"] = "Softplus"
     beta: float = 1.0
-    threshold: float = 20.0
+    threshold: Annotated[float, Field(allow_inf_nan=True)] = 20.0
 
     def forward(self, x: Array, y: Array, *work: Array) -> Action:
         """max(z, 0) + log(1 + exp(-|z|)), for z = beta * x."""

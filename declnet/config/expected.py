@@ -103,7 +103,8 @@ def _one(kind: Any) -> str:
         item = in_words(arguments[0])
         count = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
         noun, _, rest = item.partition(",")
-        return f"a list of {count}{_plural(noun)}{',' + rest if rest else ''}"
+        nouns = noun.partition(" ")[2] if len(arguments) == 1 else _plural(noun)
+        return f"a list of {count}{nouns}{',' + rest if rest else ''}"
     if get_origin(kind) is dict:
         return "a mapping"
     if isinstance(kind, type) and issubclass(kind, Component):

@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from declnet.core.laws import Law
-from declnet.core.spec import Array, Kind, Spec
+from declnet.core.spec import KINDS, Array, Kind, Spec
 from declnet.errors import ShapeError
 
 
@@ -198,13 +198,16 @@ class Module(Component, ABC):
 
     def require_float(self, *inputs: Spec) -> None:
         """Refuse inputs that are not floating point."""
+        self.require_kinds(("float",), *inputs)
+
+    def require_kinds(self, kinds: tuple[Kind, ...], *inputs: Spec) -> None:
+        """Refuse inputs of other kinds than these."""
         for argument, spec in enumerate(inputs):
-            if spec.kind != "float":
-                known = arity(type(self))
+            if spec.kind not in kinds:
+                known, taken = arity(type(self)), " or ".join(KINDS[kind] for kind in kinds)
                 name = f"input {argument + 1}" if known.variadic else known.names[argument]
                 raise ShapeError(
-                    f"{type(self).__name__} takes floating-point numbers but its {name} holds {spec.kind}s",
-                    argument=argument,
+                    f"{type(self).__name__} takes {taken} but its {name} holds {spec.kind}s", argument=argument
                 )
 
     def require_dim(self, field: str, dim: int, input: Spec) -> int:

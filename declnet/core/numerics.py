@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,23 @@ def summing(source: Array, target: Array) -> Callable[[], None]:
 
     def action() -> None:
         np.add.reduce(source, axis=dims, keepdims=True, out=kept)
+
+    return action
+
+
+def fold(function: np.ufunc, inputs: Sequence[Array], out: Array) -> Callable[[], None]:
+    """out = function(function(first, second), third), ...; what is of another kind becomes one of the output's."""
+    first, *rest = inputs
+    promote = partial(function, dtype=out.dtype, casting="unsafe")
+    pair = function if all(array.dtype == out.dtype for array in inputs) else promote
+
+    def action() -> None:
+        if not rest:
+            np.copyto(out, first)
+        left = first
+        for right in rest:
+            pair(left, right, out=out)
+            left = out
 
     return action
 

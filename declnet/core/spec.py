@@ -14,6 +14,9 @@ Kind = Literal["float", "int", "bool"]
 
 DType = Literal["float32", "float64"]
 
+KINDS: dict[Kind, str] = {"float": "floating-point numbers", "int": "integers", "bool": "booleans"}
+"""What messages call them."""
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 

@@ -11,7 +11,7 @@ from declnet.core.component import Scratch, Site, Step
 from declnet.core.numerics import blocks
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
-from declnet.dropout.noise import Noise, drawing
+from declnet.dropout.noise import Noise, drawing, zeros
 
 SATURATION: Final = 1.7580993408473766
 """-SELU(-inf), its scale times its alpha. Reference: Klambauer et al., 2017, section 2."""
@@ -27,13 +27,13 @@ class AlphaDropout(Noise):
     costs nothing. The gradient goes through the same mask.
 
     Shape:
-        input: (*), any shape. output: the same.
+        input: (*), any shape; in training integers and booleans only for a p of 0 or 1. output: the same.
 
     Parameters:
         p: probability of an element to be dropped, 0 to 1.
 
     Raises:
-        ShapeError: the input is not floating point.
+        ShapeError: the input is not floating point, and in training would be scaled.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.AlphaDropout.html;
         Klambauer et al., "Self-Normalizing Neural Networks", 2017.
@@ -45,7 +45,7 @@ class AlphaDropout(Noise):
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """The mask: 0 or a."""
-        return {"mask": Scratch(input.shape, saved=training)}
+        return self.masks(input, input.shape, training=training)
 
     def flops(self, input: Spec) -> int:
         """Two additions and a product for each element."""
@@ -53,6 +53,8 @@ class AlphaDropout(Noise):
 
     def bind(self, site: Site) -> Step:
         """output = (input + saturation) * mask - saturation * a * (1 - p)."""
+        if site.output.dtype.kind != "f":
+            return zeros(site.output)
         p, mask = self.p, site.scratch["mask"]
         a = 1 / math.sqrt((1 - p) * (1 + SATURATION**2 * p)) if p < 1 else 0.0
         draw = drawing(mask, p, a, site.rng)

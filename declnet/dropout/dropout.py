@@ -10,13 +10,16 @@ import numpy as np
 from declnet.core.component import Scratch, Site, Step
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
-from declnet.dropout.noise import Noise, drawing
+from declnet.dropout.noise import Noise, drawing, zeros
 from declnet.errors import ShapeError
 
 
 def bind(site: Site, p: float) -> Step:
     """Multiply by a new mask, which is broadcast; backward by the same one."""
-    x, y, mask = site.input, site.output, site.scratch["mask"]
+    x, y = site.input, site.output
+    if y.dtype.kind != "f":
+        return zeros(y)
+    mask = site.scratch["mask"]
     draw = drawing(mask, p, 1 / (1 - p) if p < 1 else 0, site.rng)
 
     def forward() -> None:
@@ -43,13 +46,13 @@ class Dropout(Noise):
     mask. Draws come from the run's own generator, so a seed gives the same masks every time.
 
     Shape:
-        input: (*), any shape. output: the same.
+        input: (*), any shape; in training integers and booleans only for a p of 0 or 1. output: the same.
 
     Parameters:
         p: probability of an element to be zeroed, 0 to 1.
 
     Raises:
-        ShapeError: the input is not floating point.
+        ShapeError: the input is not floating point, and in training would be scaled.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout.html;
         Hinton et al., "Improving neural networks by preventing co-adaptation of feature detectors", 2012.
@@ -61,7 +64,7 @@ class Dropout(Noise):
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """The mask: 0 or 1 / (1 - p)."""
-        return {"mask": Scratch(input.shape, saved=training)}
+        return self.masks(input, input.shape, training=training)
 
     def bind(self, site: Site) -> Step:
         """A mask of elements."""
@@ -76,7 +79,6 @@ class ChannelDropout(Noise, ABC):
 
     def infer(self, input: Spec) -> Spec:
         """One of the shapes it takes."""
-        self.require_float(input)
         if input.ndim not in self.takes:
             shapes = " or ".join(shape for shape, _ in self.takes.values())
             raise ShapeError(
@@ -89,7 +91,7 @@ class ChannelDropout(Noise, ABC):
         """The mask: 0 or 1 / (1 - p) for each channel."""
         _, leading = self.takes[input.ndim]
         shape = (*input.shape[:leading], *(1,) * (input.ndim - leading))
-        return {"mask": Scratch(shape, saved=training)}
+        return self.masks(input, shape, training=training)
 
     def bind(self, site: Site) -> Step:
         """A mask of channels."""
@@ -111,7 +113,7 @@ class Dropout1d(ChannelDropout):
         p: probability of a channel to be zeroed, 0 to 1.
 
     Raises:
-        ShapeError: the input is not floating point or not of these shapes.
+        ShapeError: the input is not of these shapes; or not floating point, and in training would be scaled.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout1d.html;
         Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
@@ -138,8 +140,8 @@ class Dropout2d(ChannelDropout):
         p: probability of a channel to be zeroed, 0 to 1.
 
     Raises:
-        ShapeError: the input is not floating point or not of these shapes (others PyTorch warns of as
-            deprecated).
+        ShapeError: the input is not of these shapes (others PyTorch warns of as deprecated); or not floating
+            point, and in training would be scaled.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout2d.html;
         Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.
@@ -166,8 +168,8 @@ class Dropout3d(ChannelDropout):
         p: probability of a channel to be zeroed, 0 to 1.
 
     Raises:
-        ShapeError: the input is not floating point or not of these shapes (others PyTorch warns of as
-            deprecated).
+        ShapeError: the input is not of these shapes (others PyTorch warns of as deprecated); or not floating
+            point, and in training would be scaled.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout3d.html;
         Tompson et al., "Efficient Object Localization Using Convolutional Networks", 2015.

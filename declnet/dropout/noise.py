@@ -8,26 +8,42 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from declnet.core.component import Action, Alias, Module
+from declnet.core.component import Action, Alias, Module, Scratch, Step
 from declnet.core.numerics import blocks
 from declnet.core.spec import Array, Spec
 
 
 class Noise(Module, ABC):
-    """In evaluation, and for p = 0, the identity: the plan leaves it out."""
+    """In evaluation, and for p = 0, the identity: the plan leaves it out. Integers and booleans can be let through
+    and set to 0 (p = 1), not scaled.
+    """
 
     refused: ClassVar[dict[str, str]] = {"inplace": "the plan works in place wherever nobody needs the input"}
 
     p: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     def infer(self, input: Spec) -> Spec:
-        """Any shape."""
-        self.require_float(input)
+        """Any shape and kind of number."""
         return input
 
     def alias(self, *, training: bool) -> Alias:
         """Nothing to do in evaluation; in training written over its input: backward reads only the mask."""
         return "in_place" if training and self.p > 0 else "reshape"
+
+    def masks(self, input: Spec, shape: tuple[int, ...], *, training: bool) -> dict[str, Scratch]:
+        """The mask, which backward reads; refuses, where one is drawn, what cannot be scaled."""
+        if training and 0 < self.p < 1:
+            self.require_float(input)
+        return {"mask": Scratch(shape, saved=training)} if input.kind == "float" else {}
+
+
+def zeros(y: Array) -> Step:
+    """What is left of integers and booleans that are all dropped."""
+
+    def forward() -> None:
+        y.fill(0)
+
+    return Step(forward)
 
 
 def drawing(mask: Array, p: float, kept: float, rng: np.random.Generator) -> Action:

@@ -6,7 +6,7 @@ import math
 from typing import ClassVar, Literal, Self, final
 
 import numpy as np
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from declnet.core.component import Module, Parameter, Scratch, Site, Step
 from declnet.core.laws import Uniform
@@ -48,7 +48,7 @@ class Bilinear(Module):
     type: Literal["Bilinear"] = "Bilinear"
     in1_features: PositiveInt | None = None
     in2_features: PositiveInt | None = None
-    out_features: PositiveInt
+    out_features: NonNegativeInt
     bias: bool = True
 
     def infer(self, input1: Spec, input2: Spec) -> Spec:

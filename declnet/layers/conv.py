@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, final
 
 from declnet.core.registry import modules
 from declnet.layers.convolution import Convolution, Named
-from declnet.layers.sizes import Pad1, Pad2, Pad3, Size1, Size2, Size3
+from declnet.layers.sizes import Size1, Size2, Size3, Step2, Step3
 
 
 @modules.register
@@ -33,12 +33,14 @@ class Conv1d(Convolution):
         groups: parts of the channels that are convolved each on its own; divides in_channels and out_channels.
         bias: whether to add a learnable bias.
         padding_mode: what the padding holds. zeros; reflect: the input mirrored at its first and last position;
-            replicate: these positions again; circular: the other end.
+            replicate: these positions again; circular: the other end. In these three a padding below 0 takes
+            positions away.
         weight (learned): (out_channels, in_channels / groups, kernel_size).
         bias (learned): (out_channels,).
 
     Raises:
-        ConfigError: groups does not divide the channels, or padding is same with another stride than 1.
+        ConfigError: groups does not divide the channels, padding is same with another stride than 1, or it is
+            negative and padding_mode zeros.
         ShapeError: the input is not floating point or has other dimensions, its channels are not in_channels or
             not divided by groups, the kernel is larger than the padded input, or the input is too small to be
             mirrored (padding must be less than L) or wrapped around (at most L).
@@ -52,7 +54,7 @@ class Conv1d(Convolution):
     type: Literal["Conv1d"] = "Conv1d"
     kernel_size: Size1
     stride: Size1 = 1
-    padding: Pad1 | Named = 0
+    padding: int | tuple[int] | Named = 0
     dilation: Size1 = 1
 
 
@@ -82,12 +84,14 @@ class Conv2d(Convolution):
             As many as in_channels: a depthwise convolution.
         bias: whether to add a learnable bias.
         padding_mode: what the padding holds. zeros; reflect: the input mirrored at its first and last position;
-            replicate: these positions again; circular: the other end.
+            replicate: these positions again; circular: the other end. In these three a padding below 0 takes
+            positions away.
         weight (learned): (out_channels, in_channels / groups, *kernel_size).
         bias (learned): (out_channels,).
 
     Raises:
-        ConfigError: groups does not divide the channels, or padding is same with another stride than 1.
+        ConfigError: groups does not divide the channels, padding is same with another stride than 1, or it is
+            negative and padding_mode zeros.
         ShapeError: the input is not floating point or has other dimensions, its channels are not in_channels or
             not divided by groups, the kernel is larger than the padded input, or the input is too small to be
             mirrored (padding must be less than its size) or wrapped around (at most its size).
@@ -101,9 +105,9 @@ class Conv2d(Convolution):
 
     type: Literal["Conv2d"] = "Conv2d"
     kernel_size: Size2
-    stride: Size2 = 1
-    padding: Pad2 | Named = 0
-    dilation: Size2 = 1
+    stride: Step2 = 1
+    padding: int | tuple[int] | tuple[int, int] | Named = 0
+    dilation: Step2 = 1
 
 
 @modules.register
@@ -130,12 +134,14 @@ class Conv3d(Convolution):
         groups: parts of the channels that are convolved each on its own; divides in_channels and out_channels.
         bias: whether to add a learnable bias.
         padding_mode: what the padding holds. zeros; reflect: the input mirrored at its first and last position;
-            replicate: these positions again; circular: the other end.
+            replicate: these positions again; circular: the other end. In these three a padding below 0 takes
+            positions away.
         weight (learned): (out_channels, in_channels / groups, *kernel_size).
         bias (learned): (out_channels,).
 
     Raises:
-        ConfigError: groups does not divide the channels, or padding is same with another stride than 1.
+        ConfigError: groups does not divide the channels, padding is same with another stride than 1, or it is
+            negative and padding_mode zeros.
         ShapeError: the input is not floating point or has other dimensions, its channels are not in_channels or
             not divided by groups, the kernel is larger than the padded input, or the input is too small to be
             mirrored (padding must be less than its size) or wrapped around (at most its size).
@@ -148,6 +154,6 @@ class Conv3d(Convolution):
 
     type: Literal["Conv3d"] = "Conv3d"
     kernel_size: Size3
-    stride: Size3 = 1
-    padding: Pad3 | Named = 0
-    dilation: Size3 = 1
+    stride: Step3 = 1
+    padding: int | tuple[int] | tuple[int, int, int] | Named = 0
+    dilation: Step3 = 1

@@ -46,6 +46,18 @@ class Convolution(Module, ABC):
         return self
 
     @model_validator(mode="after")
+    def _only_a_border_takes_away(self) -> Self:
+        """As PyTorch has it: it pads with zeros and convolves in one, with anything else in two steps."""
+        if self.padding_mode == "zeros":
+            if any(low < 0 for low, _ in self._pads):
+                raise ValueError("padding must not be negative where padding_mode is zeros")
+            return self
+        for name in ("padding", "dilation") if self.padding == "same" else ("padding",):
+            if isinstance(given := getattr(self, name), tuple) and len(given) != self.dims:
+                raise ValueError(f"{name} must be one number, or {self.dims}, in padding_mode {self.padding_mode}")
+        return self
+
+    @model_validator(mode="after")
     def _groups_divide_channels(self) -> Self:
         for name, channels in (("in_channels", self.in_channels), ("out_channels", self.out_channels)):
             if channels is not None and channels % self.groups:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self, final
 
 import numpy as np
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from declnet.core.component import Action, Module, Parameter, Scratch, Site, Step
 from declnet.core.laws import Law, Normal
@@ -68,10 +68,10 @@ class Embedding(Module):
     changes_parameters: ClassVar[bool] = True
 
     type: Literal["Embedding"] = "Embedding"
-    num_embeddings: PositiveInt
-    embedding_dim: PositiveInt
+    num_embeddings: NonNegativeInt
+    embedding_dim: NonNegativeInt
     padding_idx: int | None = None
-    max_norm: float | None = None
+    max_norm: Annotated[float, Field(allow_inf_nan=True)] | None = None
     norm_type: Annotated[float, Field(allow_inf_nan=True)] = 2.0
     scale_grad_by_freq: bool = False
 
@@ -86,6 +86,13 @@ class Embedding(Module):
         """(*) to (*, embedding_dim)."""
         if input.kind != "int":
             raise ShapeError(f"Embedding takes integers but its input holds {input.kind}s", argument=0)
+        limited = input.size and self.max_norm is not None
+        if limited and self.embedding_dim == 0 and (self.norm_type < 0 or self.norm_type == np.inf):
+            raise ShapeError(
+                f"Embedding cannot take the norm with norm_type = {self.norm_type:g} of nothing: "
+                "embedding_dim is 0",
+                field="norm_type",
+            )
         return Spec((*input.shape, self.embedding_dim))
 
     def parameters(self, input: Spec) -> dict[str, Parameter]:
@@ -110,7 +117,7 @@ class Embedding(Module):
 
     @property
     def _rows_at_once(self) -> int:
-        return -(-BLOCK // self.embedding_dim)
+        return -(-BLOCK // max(1, self.embedding_dim))
 
     def _blocks(self, indices: Array, *arrays: Array) -> Iterator[tuple[Array, ...]]:
         """Cut indices, and arrays with a row for each, into blocks of rows."""
@@ -122,11 +129,12 @@ class Embedding(Module):
         indices, weight = site.input.reshape(-1), site.params["weight"]
         y = site.output.reshape(indices.size, self.embedding_dim)
         lowest, highest = (np.zeros((), indices.dtype) for _ in range(2))
-        limits = [] if self.max_norm is None else [self._limit(site, *part) for part in self._blocks(indices, y)]
+        limited = self.max_norm is not None and y.size > 0
+        limits = [self._limit(site, *part) for part in self._blocks(indices, y)] if limited else []
 
         def forward() -> None:
             np.minimum.reduce(indices, out=lowest, initial=0)
-            np.maximum.reduce(indices, out=highest, initial=0)
+            np.maximum.reduce(indices, out=highest, initial=-1)
             if lowest < 0 or highest >= len(weight):
                 raise DataError(
                     f"Embedding has rows 0 to {len(weight) - 1} (num_embeddings is {len(weight)}), "
@@ -203,7 +211,7 @@ def p_norm(absolute: Array, p: float, norm: Array) -> None:
     if p in (np.inf, -np.inf):
         (np.maximum if p > 0 else np.minimum).reduce(absolute, axis=1, keepdims=True, out=norm)
     elif p == 0:
-        np.sign(absolute, out=absolute)
+        np.not_equal(absolute, 0, out=absolute)
         np.add.reduce(absolute, axis=1, keepdims=True, out=norm)
     else:
         np.power(absolute, p, out=absolute)

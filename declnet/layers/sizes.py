@@ -17,6 +17,11 @@ Pad1 = NonNegativeInt | tuple[NonNegativeInt]
 Pad2 = NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt]
 Pad3 = NonNegativeInt | tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt]
 
+
+Step2 = Size2 | tuple[PositiveInt]
+Step3 = Size3 | tuple[PositiveInt]
+"""A list of one number stands for all dimensions; PyTorch takes it where nothing counts the dimensions by it."""
+
 Sizes = int | tuple[int, ...]
 """Any of them, in code that works in any number of dimensions."""
 
@@ -24,8 +29,9 @@ _LETTERS: Final = {1: "L", 2: "H, W", 3: "D, H, W"}
 
 
 def each(sizes: Sizes, dims: int) -> tuple[int, ...]:
-    """One number for each dimension."""
-    return sizes if isinstance(sizes, tuple) else (sizes,) * dims
+    """One number for each dimension; a list of one stands for all."""
+    given = sizes if isinstance(sizes, tuple) else (sizes,)
+    return given if len(given) == dims else given * dims
 
 
 def require_channels_first(module: Module, input: Spec, dims: int, *, channels: bool = True) -> tuple[int, ...]:

@@ -59,6 +59,7 @@ class BCELoss(Loss):
 
     def infer(self, input: Spec, target: Spec) -> Spec:
         """Two of one shape, and weights that fit."""
+        self.require_float(input, target)
         require_same_shape(self, input, target)
         require_fit("weight", self.weight, input)
         return reduced(self.reduction, input.shape)

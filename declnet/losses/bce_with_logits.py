@@ -58,6 +58,7 @@ class BCEWithLogitsLoss(Loss):
 
     def infer(self, input: Spec, target: Spec) -> Spec:
         """Two of one shape, and weights that fit."""
+        self.require_float(input, target)
         require_same_shape(self, input, target)
         require_fit("weight", self.weight, input)
         require_fit("pos_weight", self.pos_weight, input)

@@ -43,7 +43,8 @@ class CrossEntropyLoss(Loss):
         weight: one weight for each class.
         ignore_index: a target that counts neither in the loss nor in the mean; class indices only.
         reduction: mean, sum or none.
-        label_smoothing: share of the target spread over all classes, 0 to 1.
+        label_smoothing: share of the target spread over all classes, 0 to 1; below 0 it is taken for 0, as PyTorch
+            does.
 
     Raises:
         ShapeError: shapes don't fit, weight has not one number a class, or the target is floating point
@@ -62,7 +63,11 @@ class CrossEntropyLoss(Loss):
     weight: tuple[float, ...] | None = None
     ignore_index: int = -100
     reduction: Reduction = "mean"
-    label_smoothing: Annotated[float, Field(ge=0, le=1)] = 0.0
+    label_smoothing: Annotated[float, Field(le=1)] = 0.0
+
+    @property
+    def _smoothing(self) -> float:
+        return max(0.0, self.label_smoothing)
 
     def infer(self, input: Spec, target: Spec) -> Spec:
         """Logits with class indices or probabilities."""
@@ -106,7 +111,7 @@ class CrossEntropyLoss(Loss):
         names |= each_scratch(self.reduction, row)
         if target.kind == "int":
             names |= ClassTargets.scratch(input.shape, training=training)
-        if target.kind == "float" or self.label_smoothing:
+        if target.kind == "float" or self._smoothing:
             names |= {"share": Scratch(full, saved=training), "product": Scratch(full)}
             names |= {"log_softmax": Scratch(full, saved=training)}
         return names
@@ -116,7 +121,7 @@ class CrossEntropyLoss(Loss):
         if site.inputs[1].dtype.kind == "f":
             return self._bind_shares(site, None)
         targets = ClassTargets(site, self.weight, self.ignore_index)
-        return self._bind_shares(site, targets) if self.label_smoothing else self._bind_indices(site, targets)
+        return self._bind_shares(site, targets) if self._smoothing else self._bind_indices(site, targets)
 
     def _bind_indices(self, site: Site, targets: ClassTargets) -> Step:
         """Forward: log(sum) - shifted input at the target; backward: softmax, less 1 at the target."""
@@ -164,6 +169,14 @@ class CrossEntropyLoss(Loss):
         count = np.array(rows * inner, x.dtype) if targets is None else targets.total
         reducer = Reducer(self.reduction, site, total.shape, count)
         read = self._bind_probabilities(site) if targets is None else self._bind_smoothed(share, targets)
+        flat, zero = log_softmax.reshape(-1), np.array(0, x.dtype)
+
+        def lose() -> None:
+            """With smoothing 1 the target's own part is 0 times its loss, which is NaN where that is infinite."""
+            if targets is not None and self._smoothing == 1:
+                np.take(flat, targets.index, out=targets.row, mode="clip")
+                np.multiply(targets.row, zero, out=targets.row)
+                np.subtract(reducer.each, targets.row, out=reducer.each)
 
         def forward() -> None:
             np.maximum.reduce(x, axis=1, keepdims=True, out=largest)
@@ -177,6 +190,7 @@ class CrossEntropyLoss(Loss):
             np.add.reduce(product, axis=1, keepdims=True, out=reducer.each)
             np.negative(reducer.each, out=reducer.each)
             if targets is not None:
+                lose()
                 targets.leave_out(reducer.each)
             reducer.forward()
 
@@ -184,7 +198,7 @@ class CrossEntropyLoss(Loss):
             return Step(forward)
         grad_x, grad_target = (None if g is None else g.reshape(exp.shape) for g in site.grad_inputs)
         class_weight = np.ones(1) if self.weight is None else np.array(self.weight).reshape(-1, 1)
-        pull = (-(1 - self.label_smoothing) * class_weight).astype(x.dtype)  # d share / d target, negative
+        pull = (-(1 - self._smoothing) * class_weight).astype(x.dtype)  # d share / d target, negative
 
         def backward() -> None:
             reducer.backward()
@@ -204,8 +218,8 @@ class CrossEntropyLoss(Loss):
     def _bind_smoothed(self, share: Array, targets: ClassTargets) -> Action:
         """share = smoothing / C * w_c everywhere, plus (1 - smoothing) * w_y at the target; 0 where ignored."""
         classes = share.shape[1]
-        spread = (targets.class_weight * (self.label_smoothing / classes)).astype(share.dtype).reshape(-1, 1)
-        hit = np.array(1 - self.label_smoothing, share.dtype)
+        spread = (targets.class_weight * (self._smoothing / classes)).astype(share.dtype).reshape(-1, 1)
+        hit = np.array(1 - self._smoothing, share.dtype)
         flat, row, index = share.reshape(-1), targets.row, targets.index
 
         def read() -> None:
@@ -223,7 +237,7 @@ class CrossEntropyLoss(Loss):
         share = site.scratch["share"]
         target = site.inputs[1].reshape(share.shape)
         classes = share.shape[1]
-        hit, spread = (np.array(v, share.dtype) for v in (1 - self.label_smoothing, self.label_smoothing / classes))
+        hit, spread = (np.array(v, share.dtype) for v in (1 - self._smoothing, self._smoothing / classes))
         weight = None if self.weight is None else np.array(self.weight, share.dtype).reshape(-1, 1)
 
         def read() -> None:

@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 
 from declnet.core.component import Loss, Scratch, Site, Step
-from declnet.core.spec import Array, Kind, Spec
+from declnet.core.numerics import fold
+from declnet.core.spec import Array, Kind, Spec, promoted
+from declnet.errors import ShapeError
 from declnet.losses.reduction import (
     DEPRECATED,
     Reducer,
@@ -33,14 +35,23 @@ class DifferenceLoss(Loss, ABC):
         Forward may leave in `difference` what backward likes to read; without a backward it leaves the slope.
         """
 
-    def target_kinds(self) -> tuple[Kind, ...]:
-        """What the target may hold: PyTorch turns integers and booleans into floating-point numbers."""
+    def kinds(self) -> tuple[Kind, ...]:
+        """What input and target may hold: beside floats PyTorch turns integers and booleans into such."""
         return ("float", "int", "bool")
 
     def infer(self, input: Spec, target: Spec) -> Spec:
-        """Two of one shape."""
-        require_same_shape(self, input, target, target_kinds=self.target_kinds())
-        return reduced(self.reduction, input.shape)
+        """Two of one shape, one of them of floats; or, where these are just subtracted, integers."""
+        self.require_kinds(self.kinds(), input, target)
+        require_same_shape(self, input, target)
+        kind = promoted((input.kind, target.kind))
+        if kind != "float" and ("bool" in self.kinds() or self.reduction == "mean"):
+            takes = "takes" if "bool" in self.kinds() else "takes the mean of"
+            raise ShapeError(
+                f"{type(self).__name__} {takes} floating-point numbers but its input is {input} and its target "
+                f"{target}",
+                argument=0,
+            )
+        return reduced(self.reduction, input.shape, kind)
 
     def flops(self, input: Spec, target: Spec) -> int:
         """Difference, its loss, sum: three for each element."""
@@ -48,22 +59,20 @@ class DifferenceLoss(Loss, ABC):
 
     def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
         """The differences, of which backward reads what forward left, and their losses."""
-        return {"difference": Scratch(input.shape, saved=training)} | each_scratch(self.reduction, input.shape)
+        kind = promoted((input.kind, target.kind))
+        difference = {"difference": Scratch(input.shape, kind, saved=training)}
+        return difference | each_scratch(self.reduction, input.shape, kind)
 
     def bind(self, site: Site) -> Step:
         """Reduce the losses; backward: slope * factor, for the target with the sign changed."""
         x, target = site.inputs
         difference = site.scratch["difference"]
-        reducer = Reducer(self.reduction, site, x.shape, np.array(x.size, x.dtype))
+        reducer = Reducer(self.reduction, site, x.shape, np.array(x.size, difference.dtype))
         curve = self.curve(difference, reducer.each, site)
-        exact = target.dtype == x.dtype
+        subtract = fold(np.subtract, (x, target), difference)
 
         def forward() -> None:
-            if exact:
-                np.subtract(x, target, out=difference)
-            else:  # first into this dtype: together the two would be subtracted in another
-                np.copyto(difference, target)
-                np.subtract(x, difference, out=difference)
+            subtract()
             curve.forward()
             reducer.forward()
 

@@ -42,7 +42,7 @@ class HuberLoss(DifferenceLoss):
     type: Literal["HuberLoss"] = "HuberLoss"
     delta: PositiveFloat = 1.0
 
-    def target_kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[Kind, ...]:
         """PyTorch's takes no other."""
         return ("float",)
 

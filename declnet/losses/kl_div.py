@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -9,13 +10,8 @@ import numpy as np
 from declnet.core.component import Loss, Scratch, Site, Step
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
-from declnet.losses.reduction import (
-    DEPRECATED,
-    Reducer,
-    each_scratch,
-    reduced,
-    require_same_shape,
-)
+from declnet.losses.broadcasting import common_shape, gradient_scratch, repeating, then
+from declnet.losses.reduction import DEPRECATED, Reducer, each_scratch, reduced
 
 
 @losses.register
@@ -27,15 +23,17 @@ class KLDivLoss(Loss):
     the mean over the rows: that is batchmean, which PyTorch recommends over mean, the default.
 
     Shape:
-        input: (*), any shape: log-probabilities. target: the same: probabilities, or their logarithms where
-        log_target. output: (), or (*) where reduction is none. The loss is in nats.
+        input: (*), any shape: log-probabilities. target: the same, or a shape that fits it (sizes are equal, or one
+        of them is 1 or missing, and repeats): probabilities, or their logarithms where log_target. output: (), or
+        the common shape where reduction is none. The loss is in nats.
 
     Parameters:
-        reduction: mean (over all elements), batchmean (the sum divided by the size of dimension 0), sum or none.
+        reduction: mean (over all elements), batchmean (the sum divided by the size of the input's dimension 0),
+            sum or none.
         log_target: whether the target holds logarithms too, which is more exact for tiny probabilities.
 
     Raises:
-        ShapeError: input and target differ in shape, or one of them is not floating point.
+        ShapeError: the shapes of input and target do not fit, or one of them is not floating point.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.KLDivLoss.html;
         Kullback, Leibler, "On Information and Sufficiency", 1951.
@@ -50,29 +48,31 @@ class KLDivLoss(Loss):
     log_target: bool = False
 
     def infer(self, input: Spec, target: Spec) -> Spec:
-        """Two of one shape."""
-        require_same_shape(self, input, target)
-        return reduced(self.reduction, input.shape)
+        """Two whose shapes fit."""
+        self.require_float(input, target)
+        return reduced(self.reduction, common_shape(self, input, target))
 
     def flops(self, input: Spec, target: Spec) -> int:
         """Logarithm or exponential, difference, product, sum: four for each element."""
-        return 4 * input.size
+        return 4 * math.prod(common_shape(self, input, target))
 
     def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
         """Room for what is taken of the targets, and where these are 0."""
-        names = {"work": Scratch(input.shape)}
+        shape = common_shape(self, input, target)
+        names = {"work": Scratch(shape)} | gradient_scratch(shape, input, target, training=training)
         if not self.log_target:
-            names["zeros"] = Scratch(input.shape, "bool")
-        return names | each_scratch(self.reduction, input.shape)
+            names["zeros"] = Scratch(shape, "bool")
+        return names | each_scratch(self.reduction, shape)
 
     def bind(self, site: Site) -> Step:
         """The formula; 0 * log(0) is 0."""
-        x = site.inputs[0]
+        x, shape = site.inputs[0], site.scratch["work"].shape
         if self.reduction == "batchmean":
-            reducer = Reducer("mean", site, x.shape, np.array(x.shape[0] if x.ndim else 1, x.dtype))
+            reducer = Reducer("mean", site, shape, np.array(x.shape[0] if x.ndim else 1, x.dtype))
         else:
-            reducer = Reducer(self.reduction, site, x.shape, np.array(x.size, x.dtype))
-        return (self._logarithms if self.log_target else self._probabilities)(site, reducer)
+            reducer = Reducer(self.reduction, site, shape, np.array(math.prod(shape), x.dtype))
+        site, add_up = repeating(site, shape)
+        return then((self._logarithms if self.log_target else self._probabilities)(site, reducer), add_up)
 
     def _probabilities(self, site: Site, reducer: Reducer) -> Step:
         """Slopes: -target, and log(target) + 1 - input, which is NaN where the target is 0."""

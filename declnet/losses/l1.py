@@ -16,15 +16,15 @@ class L1Loss(DifferenceLoss):
     """Absolute error: loss = mean(|input - target|), or the sum, or each. The gradient at 0 is 0.
 
     Shape:
-        input: (*), any shape. target: the same, floating point or integer. output: (), or (*) where reduction
-        is none. Its unit is the target's.
+        input: (*), any shape, floats or integers. target: the same shape, floats or integers. output: (), or (*)
+        where reduction is none; integers where both hold such. Its unit is the target's.
 
     Parameters:
         reduction: mean, sum or none.
 
     Raises:
         ShapeError: input and target differ in shape (PyTorch warns and broadcasts, which is hardly ever
-            meant), the input is not floating point, or the target is boolean.
+            meant), one of them is boolean, or both hold integers, which have no mean.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.L1Loss.html
     """
@@ -33,7 +33,7 @@ class L1Loss(DifferenceLoss):
 
     type: Literal["L1Loss"] = "L1Loss"
 
-    def target_kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[Kind, ...]:
         """PyTorch's difference is not defined for booleans."""
         return ("float", "int")
 

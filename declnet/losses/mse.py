@@ -18,15 +18,15 @@ class MSELoss(DifferenceLoss):
     """Squared error: loss = mean((input - target)²), or the sum, or each.
 
     Shape:
-        input: (*), any shape. target: the same, of any kind of number. output: (), or (*) where reduction is
-        none. Its unit is the square of the target's.
+        input: (*), any shape. target: the same shape; one of them floats, the other of any kind of number.
+        output: (), or (*) where reduction is none. Its unit is the square of the target's.
 
     Parameters:
         reduction: mean, sum or none.
 
     Raises:
         ShapeError: input and target differ in shape (PyTorch warns and broadcasts, which is hardly ever
-            meant), or the input is not floating point.
+            meant), or neither is floating point.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.MSELoss.html
     """

@@ -21,17 +21,15 @@ DEPRECATED = {
     "reduce": "deprecated in PyTorch: use reduction",
 }
 
-_KINDS: dict[Kind, str] = {"float": "floating-point numbers", "int": "integers", "bool": "booleans"}
 
-
-def reduced(reduction: str, shape: tuple[int, ...]) -> Spec:
+def reduced(reduction: str, shape: tuple[int, ...], kind: Kind = "float") -> Spec:
     """The output: a scalar, or one number for each element where nothing is reduced."""
-    return Spec(shape if reduction == "none" else ())
+    return Spec(shape if reduction == "none" else (), kind)
 
 
-def each_scratch(reduction: str, shape: tuple[int, ...]) -> dict[str, Scratch]:
+def each_scratch(reduction: str, shape: tuple[int, ...], kind: Kind = "float") -> dict[str, Scratch]:
     """Room for the elements' losses; where nothing is reduced, that is the output itself."""
-    return {} if reduction == "none" else {"each": Scratch(shape)}
+    return {} if reduction == "none" else {"each": Scratch(shape, kind)}
 
 
 class Reducer:
@@ -84,15 +82,9 @@ class Reducer:
         return Step(forward, backward)
 
 
-def require_same_shape(loss: Loss, *inputs: Spec, target_kinds: tuple[Kind, ...] = ("float",)) -> None:
-    """Refuse inputs of a loss, the target last, that differ in shape or do not hold what they should."""
-    names, kind = arity(type(loss)).names, inputs[-1].kind
-    loss.require_float(*inputs[:-1])
-    if kind not in target_kinds:
-        taken = " or ".join(_KINDS[name] for name in target_kinds)
-        raise ShapeError(
-            f"{type(loss).__name__} takes {taken} but its {names[-1]} holds {kind}s", argument=len(inputs) - 1
-        )
+def require_same_shape(loss: Loss, *inputs: Spec) -> None:
+    """Refuse inputs of a loss that differ in shape."""
+    names = arity(type(loss)).names
     for argument, spec in enumerate(inputs[1:], 1):
         if spec.shape != inputs[0].shape:
             column = inputs[0].ndim == spec.ndim + 1 and inputs[0].shape[-1] == 1

@@ -21,8 +21,8 @@ class SmoothL1Loss(DifferenceLoss):
     It is HuberLoss with delta = beta, divided by beta; with beta = 0 it is L1Loss.
 
     Shape:
-        input: (*), any shape. target: the same; integer too, and boolean unless beta is 0. output: (), or (*)
-        where reduction is none. Its unit is the target's.
+        input: (*), any shape. target: the same shape; one of them floats, the other of any kind of number (if
+        beta is 0, as in L1Loss). output: (), or (*) where reduction is none. Its unit is the target's.
 
     Parameters:
         reduction: mean, sum or none.
@@ -30,7 +30,7 @@ class SmoothL1Loss(DifferenceLoss):
 
     Raises:
         ShapeError: input and target differ in shape (PyTorch warns and broadcasts, which is hardly ever
-            meant), the input is not floating point, or the target is boolean where beta is 0.
+            meant), neither is floating point, or, where beta is 0, L1Loss does not take them.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.SmoothL1Loss.html;
         Girshick, "Fast R-CNN", 2015.
@@ -41,7 +41,7 @@ class SmoothL1Loss(DifferenceLoss):
     type: Literal["SmoothL1Loss"] = "SmoothL1Loss"
     beta: NonNegativeFloat = 1.0
 
-    def target_kinds(self) -> tuple[Kind, ...]:
+    def kinds(self) -> tuple[Kind, ...]:
         """Like PyTorch's; with beta = 0 that is L1Loss."""
         return ("float", "int", "bool") if self.beta else ("float", "int")
 

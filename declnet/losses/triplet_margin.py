@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import ClassVar, Literal, final
 
 import numpy as np
 from pydantic import PositiveFloat
 
-from declnet.core.component import Loss, Scratch, Site, Step
+from declnet.core.component import Action, Loss, Scratch, Site, Step
 from declnet.core.norm import Exponent, Norm
+from declnet.core.numerics import fold
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
-from declnet.losses.reduction import (
-    DEPRECATED,
-    Reducer,
-    Reduction,
-    each_scratch,
-    reduced,
-    require_same_shape,
-)
+from declnet.losses.broadcasting import common_shape, gradient_scratch, repeating, require_same_ndim, then
+from declnet.losses.reduction import DEPRECATED, Reducer, Reduction, each_scratch, reduced
 
 PAIRS = {"positive": (0, 1), "negative": (0, 2), "swapped": (1, 2)}
 """Which of anchor, positive and negative each distance lies between."""
@@ -35,19 +31,20 @@ class TripletMarginLoss(Loss):
     negative) where it is the smaller. At the kink the slope is that of the line, as in PyTorch.
 
     Shape:
-        anchor, positive, negative: (*, D): rows of D numbers, unbatched (D). output: (), or (*) where reduction
-        is none. Its unit is the inputs'.
+        anchor, positive, negative: (*, D): rows of D numbers, unbatched (D). Each holds floats or integers, and has
+        the others' sizes, or 1, which repeats. output: (), or the common shape without D where reduction is none.
+        Its unit is the inputs'.
 
     Parameters:
         margin: by how much the negative is to be farther off than the positive, above 0.
-        p: the exponent of the norm, 0 or more (below 0, which PyTorch takes, there is no norm).
+        p: the exponent of the norm; below 0 a single difference of 0 makes the distance 0.
         eps: added to each difference, which keeps the slope of a distance of 0 finite.
         swap: whether the negative may be compared with the positive.
         reduction: mean, sum or none.
 
     Raises:
-        ShapeError: the three differ in shape (PyTorch broadcasts, which is hardly ever meant), one is not
-            floating point, or p is infinite and there is no number to be the largest.
+        ShapeError: the shapes of the three do not fit, they differ in their number of dimensions, one is boolean,
+            or D is 0 and p infinite or below 0.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.TripletMarginLoss.html;
         Balntas, Riba, Ponsa, Mikolajczyk, "Learning Local Feature Descriptors with Triplets and Shallow
@@ -65,26 +62,39 @@ class TripletMarginLoss(Loss):
     reduction: Reduction = "mean"
 
     def infer(self, anchor: Spec, positive: Spec, negative: Spec) -> Spec:
-        """Three of one shape."""
-        require_same_shape(self, anchor, positive, negative)
-        if math.isinf(self.p) and anchor.ndim and anchor.shape[-1] == 0:
+        """Three with as many dimensions, whose shapes fit."""
+        self.require_kinds(("float", "int"), anchor, positive, negative)
+        require_same_ndim(self, anchor, positive, negative)
+        shape = common_shape(self, anchor, positive, negative)
+        if (self.p < 0 or math.isinf(self.p)) and shape[-1:] == (0,):
             raise ShapeError(
-                f"TripletMarginLoss cannot take the largest of nothing: its anchor is {anchor}",
+                f"TripletMarginLoss cannot take the norm with p = {self.p:g} of nothing: its anchor is {anchor}",
                 field="p",
                 argument=0,
             )
-        return reduced(self.reduction, anchor.shape[:-1])
+        self._check_rows(anchor, positive, negative)
+        return reduced(self.reduction, shape[:-1])
 
-    def _pairs(self) -> tuple[str, ...]:
-        return ("positive", "negative", "swapped")[: 3 if self.swap else 2]
+    def _check_rows(self, *inputs: Spec) -> None:
+        """Refuse rows that are single numbers in one distance, and longer in another."""
+        widths = [max(inputs[i].shape[-1:] + inputs[j].shape[-1:], default=1) for i, j in self._pairs().values()]
+        if len(set(widths)) > 1:
+            raise ShapeError(
+                "TripletMarginLoss compares distances between rows of one length but its anchor, positive and "
+                f"negative are {', '.join(map(str, inputs))}"
+            )
+
+    def _pairs(self) -> dict[str, tuple[int, int]]:
+        return PAIRS if self.swap else {pair: PAIRS[pair] for pair in ("positive", "negative")}
 
     def flops(self, anchor: Spec, positive: Spec, negative: Spec) -> int:
         """Difference, eps, power, sum: four for each number of each pair."""
-        return 4 * len(self._pairs()) * anchor.size
+        return 4 * len(self._pairs()) * math.prod(common_shape(self, anchor, positive, negative))
 
     def scratch(self, anchor: Spec, positive: Spec, negative: Spec, *, training: bool) -> dict[str, Scratch]:
         """Each pair's differences and distances, which backward reads, and room to work with them."""
-        shape, kept = anchor.shape, _kept(anchor.shape)
+        shape = common_shape(self, anchor, positive, negative)
+        kept = _kept(shape)
         names = {f"{pair}.difference": Scratch(shape, saved=training) for pair in self._pairs()}
         names |= {f"{pair}.distance": Scratch(kept, saved=training) for pair in self._pairs()}
         names |= {"work": Scratch(shape), "nearest": Scratch(kept)}
@@ -92,16 +102,19 @@ class TripletMarginLoss(Loss):
             names |= {name: Scratch(kept) for name in ("pull", "spare")}
             names |= {"missed": Scratch(kept, "bool", saved=True), "none": Scratch(kept, "bool")}
             names["zeros"] = Scratch(shape, "bool")
+            names |= gradient_scratch(shape, anchor, positive, negative, training=training)
         return names | each_scratch(self.reduction, shape[:-1])
 
     def bind(self, site: Site) -> Step:
         """Distances, and the margin that lacks; backward: through the distances that count."""
-        x, kept = site.inputs[0], _kept(site.inputs[0].shape)
+        shape, dtype = site.scratch["work"].shape, site.output.dtype
+        kept = _kept(shape)
+        site, add_up = repeating(site, shape)
         distances = {pair: Distance(pair, self, site) for pair in self._pairs()}
         to_positive, to_negative, *swapped = (distance.length for distance in distances.values())
         nearest, work, missed = site.scratch["nearest"], site.scratch["work"], site.scratch.get("missed")
-        reducer = Reducer(self.reduction, site, kept, np.array(math.prod(kept), x.dtype))
-        each, margin, zero = reducer.each, np.array(self.margin, x.dtype), np.array(0, x.dtype)
+        reducer = Reducer(self.reduction, site, kept, np.array(math.prod(kept), dtype))
+        each, margin, zero = reducer.each, np.array(self.margin, dtype), np.array(0, dtype)
 
         def forward() -> None:
             for distance in distances.values():
@@ -141,7 +154,7 @@ class TripletMarginLoss(Loss):
                 if second is not None:
                     np.subtract(second, work, out=second)
 
-        return Step(forward, backward)
+        return then(Step(forward, backward), add_up)
 
 
 class Distance:
@@ -149,9 +162,10 @@ class Distance:
 
     def __init__(self, pair: str, loss: TripletMarginLoss, site: Site) -> None:
         """Bind to the pair's scratch."""
-        self._first, self._second = (site.inputs[index] for index in PAIRS[pair])
+        first, second = (site.inputs[index] for index in PAIRS[pair])
         self._difference, self.length = (site.scratch[f"{pair}.{name}"] for name in ("difference", "distance"))
-        self._work, dtype = site.scratch["work"], self._first.dtype
+        self._work, dtype = site.scratch["work"], site.output.dtype
+        self._subtract = differing(first, second, self._difference)
         self._eps, self._zero, self._half = (np.array(number, dtype) for number in (loss.eps, 0, 0.5))
         self._norm = Norm(loss.p, self._difference, self.length, self._work)
         if site.grad_output is not None:
@@ -161,7 +175,7 @@ class Distance:
 
     def forward(self) -> None:
         """The distances."""
-        np.subtract(self._first, self._second, out=self._difference)
+        self._subtract()
         np.add(self._difference, self._eps, out=self._difference)
         self._norm.measure()
 
@@ -179,6 +193,13 @@ class Distance:
         np.equal(self.length, self._zero, out=self._none)
         np.copyto(self._pull, self._zero, where=self._none)
         np.multiply(self._work, self._pull, out=self._work)
+
+
+def differing(first: Array, second: Array, out: Array) -> Action:
+    """out = first - second; integers are subtracted as such."""
+    if first.dtype.kind == second.dtype.kind == "i":
+        return partial(np.subtract, first, second, out=out, casting="unsafe")
+    return fold(np.subtract, (first, second), out)
 
 
 def _kept(shape: tuple[int, ...]) -> tuple[int, ...]:

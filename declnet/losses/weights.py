@@ -30,9 +30,11 @@ def _rectangular(weight: Nested) -> Nested:
 
 
 Row = tuple[float, ...]
-Nested = float | Row | tuple[Row, ...] | tuple[tuple[Row, ...], ...]
+Plane = tuple[Row, ...]
+Block = tuple[Plane, ...]
+Nested = float | Row | Plane | Block | tuple[Block, ...] | tuple[tuple[Block, ...], ...]
 Weights = Annotated[Nested, AfterValidator(_rectangular)]
-"""One number for all elements, or numbers for the last dimension, the last two, or the last three."""
+"""One number for all elements, or numbers for the last dimension, the last two, up to the last five."""
 
 
 def require_fit(field: str, weight: Weights | None, input: Spec) -> None:

@@ -26,6 +26,10 @@ class BatchNorm(ChannelNorm, ABC):
         """(N, C, places)."""
         return View(shape[0], shape[1], 1, math.prod(shape[2:]), across=True)
 
+    def needs_channels(self, view: View) -> bool:
+        """Where it learns something."""
+        return view.groups == 0 and self.affine
+
     def check_statistics(self, input: Spec) -> None:
         """As PyTorch does; in evaluation too where there are no running statistics."""
         if self.view(input.shape).count == 1:
@@ -67,7 +71,7 @@ class BatchNorm1d(BatchNorm):
 
     Raises:
         ShapeError: the input is not floating point or not of these shapes, C is not num_features, or a channel
-            has but one value where the batch's statistics are used.
+            has but one value where the batch's statistics are used; or C is 0 where it is affine.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.BatchNorm1d.html;
         Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
@@ -106,7 +110,7 @@ class BatchNorm2d(BatchNorm):
 
     Raises:
         ShapeError: the input is not floating point or not of this shape, C is not num_features, or a channel
-            has but one value where the batch's statistics are used.
+            has but one value where the batch's statistics are used; or C is 0 where it is affine.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.BatchNorm2d.html;
         Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
@@ -145,7 +149,7 @@ class BatchNorm3d(BatchNorm):
 
     Raises:
         ShapeError: the input is not floating point or not of this shape, C is not num_features, or a channel
-            has but one value where the batch's statistics are used.
+            has but one value where the batch's statistics are used; or C is 0 where it is affine.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.BatchNorm3d.html;
         Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network Training by Reducing Internal

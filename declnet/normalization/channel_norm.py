@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import NonNegativeInt
 
 from declnet.core.component import Action, Alias, Buffer, Module, Parameter, Scratch, Site, Step
 from declnet.core.spec import Array, Spec
@@ -22,9 +22,9 @@ class ChannelNorm(Module, ABC):
     takes: ClassVar[dict[int, str]]
     """The shapes it takes, by their number of dimensions."""
 
-    num_features: PositiveInt | None = None
-    eps: NonNegativeFloat = 1e-5
-    momentum: Annotated[float, Field(ge=0, le=1)] | None = 0.1
+    num_features: NonNegativeInt | None = None
+    eps: float = 1e-5
+    momentum: float | None = 0.1
     affine: bool = True
     track_running_stats: bool = True
     bias: bool = True
@@ -32,6 +32,10 @@ class ChannelNorm(Module, ABC):
     @abstractmethod
     def view(self, shape: tuple[int, ...]) -> View:
         """How the kernel sees an input: each channel is a group."""
+
+    @abstractmethod
+    def needs_channels(self, view: View) -> bool:
+        """Whether PyTorch refuses this input, because it asks for its first channel, and there is none."""
 
     @abstractmethod
     def check_statistics(self, input: Spec) -> None:
@@ -48,12 +52,17 @@ class ChannelNorm(Module, ABC):
         if input.ndim not in self.takes:
             shapes = " or ".join(self.takes.values())
             raise ShapeError(f"{name} takes {shapes} but its input is {input}", argument=0)
-        channels = self.view(input.shape).groups
+        view = self.view(input.shape)
+        channels = view.groups
         if self.num_features not in (None, channels):
             raise ShapeError(
                 f"{name} takes {self.num_features} channels but its input has {channels}",
                 field="num_features",
                 argument=0,
+            )
+        if self.needs_channels(view):
+            raise ShapeError(
+                f"{name} learns a weight for each channel of a sample but its input {input} has none", argument=0
             )
         return input
 
@@ -118,13 +127,16 @@ class ChannelNorm(Module, ABC):
             (site.buffers["running_var"], site.scratch["var"], count / max(count - 1, 1)),
         ]
         updates = [
-            (running, np.full(rows, factor / max(rows, 1), new.dtype), found.reshape(rows, -1))
+            (running, np.full(rows, factor / rows, new.dtype), found.reshape(rows, -1))
             for running, found, factor in pairs
             if site.input.size
         ]
+        lost = [running for running, _, _ in pairs if not rows]
 
         def track() -> None:
             share = self.share(batches)
+            for running in lost:  # the mean of no samples
+                running.fill(np.nan)
             for running, average, found in updates:
                 np.matmul(average, found, out=new)
                 np.multiply(new, share, out=new)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal, Self, final
 
-from pydantic import NonNegativeFloat, PositiveInt, model_validator
+import numpy as np
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 
 from declnet.core.component import Alias, Module, Parameter, Scratch, Site, Step
 from declnet.core.registry import modules
@@ -50,8 +51,8 @@ class GroupNorm(Module):
 
     type: Literal["GroupNorm"] = "GroupNorm"
     num_groups: PositiveInt
-    num_channels: PositiveInt | None = None
-    eps: NonNegativeFloat = 1e-5
+    num_channels: NonNegativeInt | None = None
+    eps: float = 1e-5
     affine: bool = True
     bias: bool = True
 
@@ -112,5 +113,15 @@ class GroupNorm(Module):
         return 6 * input.size
 
     def bind(self, site: Site) -> Step:
-        """The kernel."""
-        return bind(site, self._view(site.input.shape), self.eps)
+        """The kernel. Of groups without numbers the weight's gradient is NaN: they have no mean."""
+        view = self._view(site.input.shape)
+        step, grad = bind(site, view, self.eps), site.grads.get("weight")
+        if view.count or not view.samples or grad is None or step.backward is None:
+            return step
+        rest = step.backward
+
+        def backward() -> None:
+            rest()
+            grad.fill(np.nan)
+
+        return Step(step.forward, backward)

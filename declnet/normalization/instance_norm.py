@@ -24,6 +24,10 @@ class InstanceNorm(ChannelNorm, ABC):
         samples, *rest = shape if len(shape) == max(self.takes) else (1, *shape)
         return View(samples, rest[0], 1, math.prod(rest[1:]))
 
+    def needs_channels(self, view: View) -> bool:
+        """Where it learns something; the channels of all samples are PyTorch's channels here."""
+        return view.samples * view.groups == 0 and self.affine
+
     def check_statistics(self, input: Spec) -> None:
         """As PyTorch does; in evaluation too where there are no running statistics."""
         if self.view(input.shape).places == 1:
@@ -64,7 +68,7 @@ class InstanceNorm1d(InstanceNorm):
 
     Raises:
         ShapeError: the input is not floating point or not of these shapes, C is not num_features, or a channel
-            has but one value where its own statistics are used.
+            has but one value where its own statistics are used, or there is none where it is affine.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm1d.html;
         Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
@@ -102,7 +106,7 @@ class InstanceNorm2d(InstanceNorm):
 
     Raises:
         ShapeError: the input is not floating point or not of these shapes, C is not num_features, or a channel
-            has but one value where its own statistics are used.
+            has but one value where its own statistics are used, or there is none where it is affine.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm2d.html;
         Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.
@@ -140,7 +144,7 @@ class InstanceNorm3d(InstanceNorm):
 
     Raises:
         ShapeError: the input is not floating point or not of these shapes, C is not num_features, or a channel
-            has but one value where its own statistics are used.
+            has but one value where its own statistics are used, or there is none where it is affine.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm3d.html;
         Ulyanov et al., "Instance Normalization: The Missing Ingredient for Fast Stylization", 2016.

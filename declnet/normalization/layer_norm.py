@@ -6,7 +6,7 @@ import math
 from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic import Field, NonNegativeInt
 
 from declnet.core.component import Alias, Module, Parameter, Scratch, Site, Step
 from declnet.core.registry import modules
@@ -15,7 +15,7 @@ from declnet.errors import ShapeError
 from declnet.normalization.kernel import bind
 from declnet.normalization.view import View, weight_and_bias
 
-NormalizedShape = PositiveInt | Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+NormalizedShape = NonNegativeInt | Annotated[tuple[NonNegativeInt, ...], Field(min_length=1)]
 
 
 def as_tuple(normalized_shape: NormalizedShape) -> tuple[int, ...]:
@@ -73,7 +73,7 @@ class LayerNorm(Module):
 
     type: Literal["LayerNorm"] = "LayerNorm"
     normalized_shape: NormalizedShape
-    eps: NonNegativeFloat = 1e-5
+    eps: float = 1e-5
     elementwise_affine: bool = True
     bias: bool = True
 
@@ -133,7 +133,7 @@ class RMSNorm(Module):
 
     type: Literal["RMSNorm"] = "RMSNorm"
     normalized_shape: NormalizedShape
-    eps: NonNegativeFloat | None = None
+    eps: float | None = None
     elementwise_affine: bool = True
 
     def infer(self, input: Spec) -> Spec:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.component import Action, Module, Scratch, Site, Step
-from declnet.core.numerics import summing
+from declnet.core.component import Module, Scratch, Site, Step
+from declnet.core.numerics import fold, summing
 from declnet.core.registry import modules
-from declnet.core.spec import Array, Spec, promoted
+from declnet.core.spec import Spec, promoted
 from declnet.errors import ShapeError
 
 
@@ -27,23 +25,6 @@ def broadcast(module: Module, *inputs: Spec) -> Spec:
                 argument=argument,
             ) from None
     return Spec(shape, promoted(spec.kind for spec in inputs))
-
-
-def fold(function: np.ufunc, inputs: Sequence[Array], out: Array) -> Action:
-    """out = function(function(first, second), third), ...; what is of another kind becomes one of the output's."""
-    first, *rest = inputs
-    promote = functools.partial(function, dtype=out.dtype, casting="unsafe")
-    pair = function if all(array.dtype == out.dtype for array in inputs) else promote
-
-    def action() -> None:
-        if not rest:
-            np.copyto(out, first)
-        left = first
-        for right in rest:
-            pair(left, right, out=out)
-            left = out
-
-    return action
 
 
 @modules.register

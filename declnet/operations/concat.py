@@ -8,7 +8,7 @@ import numpy as np
 
 from declnet.core.component import Module, Site, Step
 from declnet.core.registry import modules
-from declnet.core.spec import Array, Spec
+from declnet.core.spec import Array, Spec, promoted
 from declnet.errors import ShapeError
 
 
@@ -18,14 +18,15 @@ class Concat(Module):
     """Puts its inputs one after another along a dimension, as torch.cat does.
 
     Shape:
-        inputs: (*, S_i, *), alike in all dimensions but dim, of one kind of number. output: (*, sum of S_i, *).
+        inputs: (*, S_i, *), alike in all dimensions but dim. output: (*, sum of S_i, *); floats where one holds
+            floats, else integers where one holds integers, else booleans.
 
     Parameters:
         dim: the dimension in which the inputs follow each other; negative counts from the end. PyTorch takes 0,
             the batch, where it is left out: here it has to be said.
 
     Raises:
-        ShapeError: the inputs have no such dimension, or differ in another one or in their kind of number.
+        ShapeError: the inputs have no such dimension, or differ in another one.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.cat.html
     """
@@ -48,14 +49,15 @@ class Concat(Module):
                 )
         dim = self.require_dim("dim", self.dim, first)
         joined = sum(spec.shape[dim] for spec in inputs)
-        return Spec((*first.shape[:dim], joined, *first.shape[dim + 1 :]), first.kind)
+        kind = promoted(spec.kind for spec in inputs)
+        return Spec((*first.shape[:dim], joined, *first.shape[dim + 1 :]), kind)
 
-    def _others(self, input: Spec) -> Spec:
-        """The input with its size in the dimension, if it has that, left open."""
+    def _others(self, input: Spec) -> tuple[int, ...]:
+        """The input's shape, its size in the dimension, if it has that, left open."""
         shape = list(input.shape)
         if -input.ndim <= self.dim < input.ndim:
             shape[self.dim] = -1
-        return Spec(tuple(shape), input.kind)
+        return tuple(shape)
 
     def bind(self, site: Site) -> Step:
         """Copy each input to its place; backward: from there."""

@@ -35,14 +35,15 @@ class MatMul(Module):
     Shape:
         input: (*, n, k), other: (*, k, m). output: (*, n, m). The leading dimensions * are broadcast: compared
             from the last to the first, sizes are equal or one of them is 1 or missing. An input of shape (k,) is
-            one row, other of shape (k,) one column; that dimension is then missing in the output.
+            one row, other of shape (k,) one column; that dimension is then missing in the output. Floats or
+            integers, both of one kind.
 
     Parameters:
         none.
 
     Raises:
-        ShapeError: the sizes k differ, the leading dimensions do not fit, or one of the two is a single number
-            or not floating point.
+        ShapeError: the sizes k differ, the leading dimensions do not fit, one of the two is a single number or
+            holds booleans, or the one holds floats and the other integers.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.matmul.html
     """
@@ -53,7 +54,12 @@ class MatMul(Module):
 
     def infer(self, input: Spec, other: Spec) -> Spec:
         """Rows of the one by columns of the other."""
-        self.require_float(input, other)
+        self.require_kinds(("float", "int"), input, other)
+        if input.kind != other.kind:
+            raise ShapeError(
+                f"MatMul takes inputs of one kind but its input holds {input.kind}s and its other {other.kind}s",
+                argument=1,
+            )
         for argument, spec in enumerate((input, other)):
             if spec.ndim == 0:
                 raise ShapeError("MatMul takes matrices but its input is a single number", argument=argument)
@@ -70,7 +76,8 @@ class MatMul(Module):
             raise ShapeError(
                 f"MatMul takes leading dimensions that fit but its inputs are {input} and {other}", argument=1
             ) from None
-        return Spec((*leading, *input.shape[-2:-1], *(other.shape[-1:] if other.ndim > 1 else ())))
+        shape = (*leading, *input.shape[-2:-1], *(other.shape[-1:] if other.ndim > 1 else ()))
+        return Spec(shape, input.kind)
 
     def flops(self, input: Spec, other: Spec) -> int:
         """A multiply-add for each element of the output and number in a row."""

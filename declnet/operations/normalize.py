@@ -6,7 +6,7 @@ import math
 from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
-from pydantic import Field, NonNegativeFloat
+from pydantic import Field
 
 from declnet.core.component import Module, Scratch, Site, Step
 from declnet.core.norm import Exponent, Norm
@@ -21,19 +21,20 @@ from declnet.operations.mean import require_dims
 class Normalize(Module):
     """Divides by the p-norm along some dimensions: output = input / max(norm, eps), norm = sum(|input|^p)^(1/p).
 
-    p = 0 counts the numbers that are not 0, p = inf (`.inf`) takes the largest. Where the norm is below eps, the
-    gradient is that of input / eps.
+    p = 0 counts the numbers that are not 0, p = inf (`.inf`) takes the largest magnitude, p = -inf the smallest.
+    Where the norm is below eps, the gradient is that of input / eps.
 
     Shape:
         input: (*), any shape that has the dimensions. output: the same.
 
     Parameters:
-        p: the exponent, 0 or more.
+        p: the exponent; below 0 a single 0 makes the norm 0.
         dim: the dimension or dimensions over which the norm is taken; negative counts from the end.
         eps: the least that is divided by.
 
     Raises:
-        ShapeError: the input is not floating point, has no such dimension, or none to take the largest of.
+        ShapeError: the input is not floating point, has no such dimension, or nothing to take the largest of, or a
+            power below 0.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.normalize.html
     """
@@ -43,15 +44,17 @@ class Normalize(Module):
     type: Literal["Normalize"] = "Normalize"
     p: Exponent = 2.0
     dim: int | Annotated[tuple[int, ...], Field(min_length=1)] = 1
-    eps: NonNegativeFloat = 1e-12
+    eps: float = 1e-12
 
     def infer(self, input: Spec) -> Spec:
         """Any shape that has the dimensions."""
         self.require_float(input)
         dims = require_dims(self, self.dim, input)
-        if math.isinf(self.p) and input.size == 0 and any(input.shape[dim] == 0 for dim in dims):
+        if (self.p < 0 or math.isinf(self.p)) and any(input.shape[dim] == 0 for dim in dims):
             raise ShapeError(
-                f"Normalize cannot take the largest of nothing: its input is {input}", field="p", argument=0
+                f"Normalize cannot take the norm with p = {self.p:g} of nothing: its input is {input}",
+                field="p",
+                argument=0,
             )
         return input
 
@@ -87,7 +90,13 @@ class Normalize(Module):
         if grad_x is None:
             return Step(forward)
         grad_y, work, pull, flat = site.upstream, site.scratch["work"], site.scratch["pull"], site.scratch["flat"]
-        zeros = site.scratch["zero"]
+        zeros, bounded = site.scratch["zero"], self.eps > 0
+
+        def alone() -> None:
+            np.divide(grad_y, denominator, out=grad_x)
+
+        if self.p == 0:  # a number of numbers has no slope, also where one of them is NaN
+            return Step(forward, alone)
 
         def backward() -> None:
             np.multiply(grad_y, x, out=work)
@@ -99,8 +108,11 @@ class Normalize(Module):
             # At eps itself the norm still counts; where it is 0 it has no slope.
             np.greater_equal(norm, eps, out=flat)
             np.logical_and(flat, norm, out=flat)
-            np.logical_not(flat, out=flat)
-            np.copyto(pull, zero, where=flat)
+            if bounded:
+                np.logical_not(flat, out=flat)
+                np.copyto(pull, zero, where=flat)
+            else:  # 0 / 0 has been divided: what is NaN stays NaN
+                np.multiply(pull, flat, out=pull)
             np.multiply(work, pull, out=work)
             np.subtract(grad_x, work, out=grad_x)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
+from pydantic import AfterValidator
 
 from declnet.core.component import Module, Site, Step
 from declnet.core.registry import modules
@@ -13,24 +14,35 @@ from declnet.core.spec import Spec
 from declnet.errors import ShapeError
 
 
+def _in_pairs(padding: int | tuple[int, ...]) -> int | tuple[int, ...]:
+    if isinstance(padding, tuple) and (not padding or len(padding) % 2):
+        raise ValueError("a list must have two numbers for each dimension that is padded, the last dimension first")
+    return padding
+
+
+Padding = Annotated[int | tuple[int, ...], AfterValidator(_in_pairs)]
+"""One number for all sides; or before and behind of the last dimension, then of the one before it, and so on."""
+
+
 class _ZeroPad(Module, ABC):
     """What the two have in common: everything but the number of dimensions."""
 
     dims: ClassVar[int]
 
-    padding: int | tuple[int, ...]
+    padding: Padding
 
     def _sides(self, shape: tuple[int, ...]) -> list[tuple[int, int, int]]:
         """Size, padding before and behind of each dimension; `padding` begins with the last dimension."""
         sides = self.padding if isinstance(self.padding, tuple) else (self.padding,) * (2 * self.dims)
-        pairs = [(0, 0)] * (len(shape) - self.dims) + list(zip(sides[::2], sides[1::2], strict=True))[::-1]
+        pairs = [(0, 0)] * (len(shape) - len(sides) // 2) + list(zip(sides[::2], sides[1::2], strict=True))[::-1]
         return [(size, low, high) for size, (low, high) in zip(shape, pairs, strict=True)]
 
     def infer(self, input: Spec) -> Spec:
         """(*, *sizes) to (*, *sizes with their padding)."""
         name = type(self).__name__
-        if input.ndim < self.dims:
-            raise ShapeError(f"{name} needs an input with {self.dims} dimensions but gets {input}", argument=0)
+        dims = len(self.padding) // 2 if isinstance(self.padding, tuple) else self.dims
+        if input.ndim < dims:
+            raise ShapeError(f"{name} needs an input with {dims} dimensions but gets {input}", argument=0)
         for size, low, high in self._sides(input.shape):
             cropped = -min(low, 0) - min(high, 0)
             if cropped > size:
@@ -77,7 +89,7 @@ class ZeroPad1d(_ZeroPad):
         input: (*, L), any shape with a dimension, floats, integers or booleans. output: (*, before + L + behind).
 
     Parameters:
-        padding: how many zeros on both sides, or [before, behind].
+        padding: how many zeros on both sides, or [before, behind]; further pairs are for the dimensions before it.
 
     Raises:
         ShapeError: the input has no dimension, or more is taken away than it has.
@@ -89,7 +101,7 @@ class ZeroPad1d(_ZeroPad):
     dims: ClassVar[int] = 1
 
     type: Literal["ZeroPad1d"] = "ZeroPad1d"
-    padding: int | tuple[int, int]
+    padding: Padding
 
 
 @modules.register
@@ -102,7 +114,8 @@ class ZeroPad2d(_ZeroPad):
         output: (*, above + H + below, left + W + right).
 
     Parameters:
-        padding: how many zeros on all sides, or [left, right, above, below].
+        padding: how many zeros on all sides, or [left, right, above, below]; [left, right] alone, and further pairs
+            for the dimensions before them.
 
     Raises:
         ShapeError: the input has fewer than two dimensions, or more is taken away than it has.
@@ -114,4 +127,4 @@ class ZeroPad2d(_ZeroPad):
     dims: ClassVar[int] = 2
 
     type: Literal["ZeroPad2d"] = "ZeroPad2d"
-    padding: int | tuple[int, int, int, int]
+    padding: Padding

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from declnet.core.component import Action, Site
+from declnet.core.component import Action, Loss, Site
 from declnet.core.spec import Array, numpy_dtype
 from declnet.core.wrapper import join
+from declnet.errors import DataError, RowError, dotted
 from declnet.plan.graph import Call
 from declnet.plan.liveness import Key, Layout
 from declnet.plan.store import Store, aligned
@@ -133,7 +136,17 @@ class _Binder:
         )
         step = call.component.bind(site)
         backward = [step.backward] if training and step.backward is not None else []
-        return [step.forward], backward + additions
+        return [*self._checks(call, site), step.forward], backward + additions
+
+    def _checks(self, call: Call, site: Site) -> list[Action]:
+        """What looks at the targets of a loss before it, where the graph computes them: data have been seen."""
+        loss = call.component
+        if not isinstance(loss, Loss) or (producer := self.graph.producer(call.inputs[-1])) is None:
+            return []
+        check = partial(loss.check_target, self.graph.specs[call.inputs[0]])
+        return [
+            checking(check, site.inputs[-1], f"the target of {call.name}, which {dotted(producer.path)} computes")
+        ]
 
     def _upstream(self, call: Call) -> Array:
         scale = self._scales.get(call.output)
@@ -172,6 +185,21 @@ class _Binder:
             return grad, []
         extra = self.array(key)
         return extra, [_addition(grad, extra)]
+
+
+def checking(check: Callable[[Array], None], target: Array, where: str) -> Action:
+    """An action that refuses a computed target as one of the data is refused; `where` is for the message. What is
+    NaN goes on: so does the loss, which ends a run.
+    """
+
+    def look() -> None:
+        try:
+            check(np.atleast_1d(target))
+        except RowError as error:
+            if target.dtype.kind != "f" or not np.isnan(target).any():
+                raise DataError(f"{where}: {error.message} (row {error.row + 1} of the batch)") from None
+
+    return look
 
 
 def _addition(total: Array, extra: Array) -> Action:

@@ -14,6 +14,7 @@ from pydantic import NonNegativeInt
 from declnet.core.component import Action, Module, Scratch, Site, Step
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
+from declnet.errors import ShapeError
 from declnet.layers.sizes import require_channels_first
 
 SHORT: Final = 8
@@ -124,10 +125,21 @@ class _AdaptiveAvgPool(Module, ABC):
             before *= output
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """What is between the dimensions; in backward the shares of each."""
+        """What is between the dimensions; in backward, where PyTorch refuses what is empty, the shares of each."""
+        if training:
+            self._check_windows(input)
         shapes = [axis.shapes[1] for axis in self._axes(input.shape)]
         names = {f"between{i}": Scratch(shape) for i, shape in enumerate(shapes[:-1])}
         return names | ({f"share{i}": Scratch(shape) for i, shape in enumerate(shapes)} if training else {})
+
+    def _check_windows(self, input: Spec) -> None:
+        """Refuse, where there is a backward, no windows, and several windows of no channels."""
+        output, name = self.infer(input), type(self).__name__
+        if 0 in output.shape[-self.dims :]:
+            raise ShapeError(f"{name} needs windows to train but its output is {output}", field="output_size")
+        channels = output.shape[-self.dims - 1] if output.ndim == self.dims + 2 else 1
+        if not channels and set(output.shape[-self.dims :]) != {1}:
+            raise ShapeError(f"{name} needs channels to train but its input is {input}", argument=0)
 
     def bind(self, site: Site) -> Step:
         """Means along one dimension after another; backward in the opposite order."""
@@ -171,7 +183,8 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
         output_size: M, how many windows; 1 is the mean of all.
 
     Raises:
-        ShapeError: the input is not floating point, has other dimensions, or L is 0.
+        ShapeError: the input is not floating point, has other dimensions, or L is 0; in training, output_size is 0,
+            or there are several windows and no channels.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool1d.html
     """
@@ -199,7 +212,8 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPool):
             the mean of all.
 
     Raises:
-        ShapeError: the input is not floating point, has other dimensions, or H or W is 0.
+        ShapeError: the input is not floating point, has other dimensions, or H or W is 0; in training, output_size
+            is 0, or there are several windows and no channels.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool2d.html
     """

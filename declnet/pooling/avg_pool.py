@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from abc import ABC
+from collections.abc import Callable
 from functools import reduce
 from typing import ClassVar, Literal, Self, final
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import NonNegativeInt, model_validator
 
 from declnet.core.component import Action, Scratch, Site, Step
 from declnet.core.numerics import BLOCK
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
-from declnet.layers.sizes import Pad1, Pad2, Size1, Size2
+from declnet.layers.sizes import Pad1, Pad2, Size1, Step2
 from declnet.pooling.windows import Axis, Pool, Windows
 
 
@@ -30,7 +31,7 @@ class _AvgPool(Pool, ABC):
 
     def infer(self, input: Spec) -> Spec:
         """(N, C, *sizes) to (N, C, *numbers of windows)."""
-        self.require_float(input)
+        self.require_kinds(("float", "int"), input)
         return super().infer(input)
 
     def divisors(self, windows: Windows) -> Array:
@@ -38,9 +39,11 @@ class _AvgPool(Pool, ABC):
         return reduce(np.multiply.outer, [_covered(axis, self.count_include_pad) for axis in windows.axes])
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """In backward the share of each position, for some planes."""
+        """In backward the share of each position, for some planes; of integers what a quotient leaves."""
         windows = self.windows(input.shape)
         some = min(math.prod(input.shape[: -self.dims]), _planes_at_once(windows))
+        if input.kind == "int":
+            return {"rest": Scratch((some, *windows.outputs), "int")}
         return {"share": Scratch((some, *windows.outputs))} if training else {}
 
     def bind(self, site: Site) -> Step:
@@ -49,7 +52,8 @@ class _AvgPool(Pool, ABC):
         divisors = self.divisors(windows).astype(site.input.dtype)
         x, y, some = self.planes(site.input), self.planes(site.output), _planes_at_once(windows)
         blocks = [slice(start, start + some) for start in range(0, len(x), some)]
-        means = [_mean(windows, divisors, x[block], y[block]) for block in blocks]
+        divide = np.divide if y.dtype.kind == "f" else _quotient(site.scratch["rest"])
+        means = [_mean(windows, divisors, x[block], y[block], divide) for block in blocks]
 
         def forward() -> None:
             for mean in means:
@@ -78,7 +82,21 @@ def _covered(axis: Axis, padding: bool) -> Array:
     return stop - start if padding else np.minimum(stop, axis.size) - np.maximum(start, 0)
 
 
-def _mean(windows: Windows, divisors: Array, x: Array, y: Array) -> Action:
+def _quotient(rest: Array) -> Callable[[Array, Array, Array], object]:
+    """The division of integers towards 0, as PyTorch has it."""
+
+    def divide(sums: Array, divisors: Array, out: Array) -> None:
+        left = rest[: len(sums)]
+        np.fmod(sums, divisors, left)
+        np.subtract(sums, left, out)
+        np.floor_divide(out, divisors, out)
+
+    return divide
+
+
+def _mean(
+    windows: Windows, divisors: Array, x: Array, y: Array, divide: Callable[[Array, Array, Array], object]
+) -> Action:
     """y = the sums of the windows / divisors."""
     taps = [(y[inside], x[places]) for inside, places in windows.each_tap()]
 
@@ -86,7 +104,7 @@ def _mean(windows: Windows, divisors: Array, x: Array, y: Array) -> Action:
         y.fill(0)
         for total, tap in taps:
             np.add(total, tap, out=total)
-        np.divide(y, divisors, out=y)
+        divide(y, divisors, y)
 
     return forward
 
@@ -116,7 +134,8 @@ class AvgPool1d(_AvgPool):
     """Mean of each window along one dimension: output[p] = mean over t of input[p * stride + t - padding].
 
     Shape:
-        input: (N, C, L), or (C, L). output: (N, C, M), or (C, M), with
+        input: (N, C, L), or (C, L), floats or integers (whose means are rounded towards 0).
+        output: (N, C, M), or (C, M), with
             M = floor((L + 2 * padding - kernel_size) / stride) + 1; with ceil_mode rounded up, without windows that
             would start in the padding at the end.
 
@@ -129,7 +148,7 @@ class AvgPool1d(_AvgPool):
 
     Raises:
         ConfigError: padding is more than half of kernel_size.
-        ShapeError: the input is not floating point, has other dimensions or is empty but for the batch; or no
+        ShapeError: the input holds booleans, has other dimensions or is empty but for the batch; or no
             window fits on it.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.AvgPool1d.html
@@ -150,7 +169,8 @@ class AvgPool2d(_AvgPool):
     """Mean of each window: output[p, q] = mean over t, u of input[p * stride + t - padding, ...].
 
     Shape:
-        input: (N, C, H, W), or (C, H, W). output: (N, C, P, Q), or (C, P, Q), with
+        input: (N, C, H, W), or (C, H, W), floats or integers (whose means are rounded towards 0).
+        output: (N, C, P, Q), or (C, P, Q), with
             P = floor((H + 2 * padding - kernel_size) / stride) + 1, and Q likewise; with ceil_mode rounded up,
             without windows that would start in the padding below or right.
 
@@ -165,7 +185,7 @@ class AvgPool2d(_AvgPool):
 
     Raises:
         ConfigError: padding is more than half of kernel_size, or divisor_override is 0.
-        ShapeError: the input is not floating point, has other dimensions or is empty but for the batch; or no
+        ShapeError: the input holds booleans, has other dimensions or is empty but for the batch; or no
             window fits on it.
 
     Reference: https://docs.pytorch.org/docs/2.13/generated/torch.nn.AvgPool2d.html
@@ -175,9 +195,9 @@ class AvgPool2d(_AvgPool):
     dims: ClassVar[int] = 2
 
     type: Literal["AvgPool2d"] = "AvgPool2d"
-    kernel_size: Size2
-    stride: Size2 | None = None
-    padding: Pad2 = 0
+    kernel_size: Step2
+    stride: Step2 | None = None
+    padding: Pad2 | tuple[NonNegativeInt] = 0
     divisor_override: int | None = None
 
     @model_validator(mode="after")

@@ -7,13 +7,14 @@ from abc import ABC
 from typing import Any, ClassVar, Final, Literal, final
 
 import numpy as np
+from pydantic import NonNegativeInt
 
 from declnet.core.component import Action, Scratch, Site, Step
 from declnet.core.numerics import bits
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
-from declnet.layers.sizes import Pad1, Pad2, Size1, Size2, Sizes
+from declnet.layers.sizes import Pad1, Pad2, Size1, Sizes, Step2
 from declnet.pooling.windows import Pool, Windows
 
 GATHERED: Final = 1 << 15
@@ -219,10 +220,10 @@ class MaxPool2d(_MaxPool):
     dims: ClassVar[int] = 2
 
     type: Literal["MaxPool2d"] = "MaxPool2d"
-    kernel_size: Size2
-    stride: Size2 | None = None
-    padding: Pad2 = 0
-    dilation: Size2 = 1
+    kernel_size: Step2
+    stride: Step2 | None = None
+    padding: Pad2 | tuple[NonNegativeInt] = 0
+    dilation: Step2 = 1
 
     def infer(self, input: Spec) -> Spec:
         """(N, C, H, W) to (N, C, P, Q)."""

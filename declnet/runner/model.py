@@ -9,12 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
-from declnet.core.metric import Meter
+from declnet.core.metric import Meter, Metric, Result
 from declnet.core.optimizer import Group, Optimizer
 from declnet.core.spec import Array, numpy_dtype
-from declnet.errors import NonFiniteError
+from declnet.errors import NonFiniteError, dotted
+from declnet.plan.graph import Graph
 from declnet.plan.liveness import lay_out
-from declnet.plan.plan import Arena, Plan, bind
+from declnet.plan.plan import Arena, Plan, bind, checking
 from declnet.plan.store import Store, take
 from declnet.runner.experiment import Experiment
 
@@ -48,17 +49,41 @@ class Model:
         }
         arena = Arena(max(layout.nbytes for layout in layouts.values()))
         self.plans: Plans = {key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()}
-        specs = graph.specs
         self._meters = {
-            measure.label: partial(
-                measure.metric.meter, specs[output], specs[target], probabilities=graph.probabilities(output)
-            )
+            measure.label: partial(_meter, measure.metric, graph, output, target)
             for measure, (output, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True)
         }
 
     def meters(self) -> dict[str, Meter]:
         """A new count for each metric, by label, in the order of what a plan has `measured`."""
         return {label: meter() for label, meter in self._meters.items()}
+
+
+def _meter(metric: Metric, graph: Graph, output: int, target: int) -> Meter:
+    """A new count; where the graph computes the target, one that looks at it first."""
+    spec, producer = graph.specs[output], graph.producer(target)
+    meter = metric.meter(spec, graph.specs[target], probabilities=graph.probabilities(output))
+    if producer is None:
+        return meter
+    return _Careful(
+        meter,
+        partial(metric.check_target, spec),
+        f"the target of {metric.type}, which {dotted(producer.path)} computes",
+    )
+
+
+class _Careful(Meter):
+    """Looks at targets that are not data, which have been looked at when they were read."""
+
+    def __init__(self, meter: Meter, check: Callable[[Array], None], where: str) -> None:
+        self._meter, self._check, self._where = meter, check, where
+
+    def update(self, output: Array, target: Array) -> None:
+        checking(self._check, target, self._where)()
+        self._meter.update(output, target)
+
+    def result(self) -> Result:
+        return self._meter.result()
 
 
 class Optimization:

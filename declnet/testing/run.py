@@ -89,7 +89,7 @@ class Bound:
         self._start = {name: (array, array.copy()) for name, array in lasting.items()}
         self._start |= {name: (own, array) for name, own, array in zip(self.names, memory, arrays, strict=True)}
         alias = self.module.alias(training=training)
-        if shared and alias == "in_place":
+        if shared and alias == "in_place" and specs[0] == spec:
             _lay_over(self.site, memory[0], upstream)
         unsaved = [f"scratch {name}" for name, item in scratch.items() if not item.saved]
         self.lendable = self._unsaved_values(memory) | {name: self._rooms[name] for name in unsaved}

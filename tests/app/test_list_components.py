@@ -84,7 +84,7 @@ def test_one_component_as_json(results: dict[str, Result]) -> None:
         {"name": "reduction", "takes": "'mean', 'sum' or 'none'", "required": False, "default": "mean"},
         {
             "name": "label_smoothing",
-            "takes": "a number, at least 0, at most 1",
+            "takes": "a number, at most 1",
             "required": False,
             "default": 0.0,
         },

@@ -40,6 +40,23 @@ Metrics are not here: they equal scikit-learn's to 1e-9 (tests/components/test_m
 
 This page is written by `PYTHONPATH=.:tests python -m components.deviations`.
 """
+DIFFERENCES = (
+    "A config is strict about types: a flag is true or false, not 1, and a number no text.",
+    "Arguments that are infinite or NaN are refused, but for exponents of norms, Embedding's max_norm and "
+    "Softplus's threshold: PyTorch computes NaN, or with an infinite margin or delta a constant.",
+    "Arguments that PyTorch has for its own implementation or calls deprecated are refused with a reason.",
+    "Reshape leaves the batch dimension alone; Concat's and Mean's dim has to be said.",
+    "BCELoss of an input outside 0 to 1 is NaN, which ends the run; PyTorch refuses it when it computes.",
+    "GELU at infinity and ELU's gradient at NaN are one thing in declnet; in PyTorch they depend on the CPU and "
+    "on the place in the vector.",
+    "KLDivLoss's gradient of a target of 0 that is repeated no times, along a dimension of size 0, is 0; PyTorch's "
+    "is NaN.",
+    "LBFGS ends a run whose loss is not finite, where PyTorch makes all parameters NaN; with lr 0 and strong_wolfe "
+    "it leaves the parameters, where PyTorch divides by 0.",
+    "Adagrad's initial_accumulator_value counts in a parameter group; PyTorch takes the optimizer's own for all.",
+)
+"""What holds for more than a case of the tables; tests/components/test_differences.py shows some of it."""
+
 ROW = "| {} | {} | {} | {} | {} | {} |"
 
 
@@ -109,11 +126,17 @@ def of_pytorch(subject: Subject) -> str:
 
 
 def exceptions() -> Iterator[str]:
-    """The cases where declnet is known to differ."""
+    """The cases where declnet is known to differ, what it refuses though PyTorch takes it, and what holds for more
+    than one component.
+    """
+    yield from (f"- {line}" for line in DIFFERENCES)
     for subject in PYTORCH:
         for case in subject.cases:
             if case.deviates:
                 yield f"- {subject}{case}: {case.deviates}."
+        for refused in (*subject.bad, *subject.misfits):
+            if refused.taken:
+                yield f"- {subject}{refused} is refused: {refused.taken}."
 
 
 def main(examples: int) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial, reduce
 from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,12 @@ from components.harness import Material, Results
 from declnet.core.component import Component, Module
 from declnet.core.optimizer import Optimizer
 from declnet.core.scheduler import Scheduler
-from declnet.core.spec import DType
+from declnet.core.spec import Array, DType
 from declnet.testing import spec_of
 
 torch.set_num_threads(1)
 
-REFERENCES: dict[str, Callable[[Component], Callable[..., torch.Tensor]]] = {
+REFERENCES: dict[str, Callable[[Any], Callable[..., torch.Tensor]]] = {
     "Reshape": lambda c: lambda x: x.reshape(len(x), *torch.empty(1, *x.shape[1:]).reshape(1, *c.shape).shape[1:]),
     "Permute": lambda c: lambda x: x.permute(c.dims).contiguous(),
     "Add": lambda _: lambda *xs: reduce(torch.add, xs),
@@ -48,11 +50,20 @@ def counterpart(component: type[Component]) -> Callable[..., Any]:
 
 def arguments(component: Component) -> dict[str, object]:
     """A component's arguments as PyTorch takes them."""
-    given = {name: getattr(component, name) for name in type(component).model_fields if name != "type"}
-    tensors = {
+    return tensors(fields(component))
+
+
+def fields(component: Component) -> dict[str, object]:
+    """A component's arguments."""
+    return {name: getattr(component, name) for name in type(component).model_fields if name != "type"}
+
+
+def tensors(given: dict[str, object]) -> dict[str, object]:
+    """Arguments as PyTorch takes them."""
+    found = {
         name: torch.tensor(given[name], dtype=torch.float64) for name in TENSORS if given.get(name) is not None
     }
-    return given | tensors
+    return given | found
 
 
 EXPECTED_WARNINGS = (
@@ -75,10 +86,22 @@ def measure(component: Component, material: Material, dtype: DType, *, training:
             return _optimize(component, *map(torch.from_numpy, material.inputs))
         if isinstance(component, Scheduler):
             return _schedule(component, *(array.tolist() for array in material.inputs))
-        if component.type in REFERENCES:
-            return call(REFERENCES[component.type](component), material, training)
-        assert isinstance(component, Module)
-        return call(_module(component, material, dtype, training), material, training)
+        with _default(getattr(torch, dtype)):
+            if component.type in REFERENCES:
+                return call(REFERENCES[component.type](component), material, training)
+            assert isinstance(component, Module)
+            return call(_module(component, material, dtype, training), material, training)
+
+
+@contextmanager
+def _default(dtype: torch.dtype) -> Iterator[None]:
+    """Integers that become floating-point numbers become such, as in a config of this dtype."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _module(component: Module, material: Material, dtype: DType, training: bool) -> torch.nn.Module:
@@ -91,6 +114,38 @@ def _module(component: Module, material: Material, dtype: DType, training: bool)
     assert not unexpected
     assert all(isinstance(given.get(name), torch.Tensor) for name in missing)
     return module
+
+
+def takes(
+    component: Module,
+    inputs: Sequence[Array],
+    changed: Mapping[str, object] | None = None,
+    *,
+    training: bool = True,
+) -> bool:
+    """Whether the counterpart of a module, perhaps with some arguments `changed`, runs on these inputs, in training
+    backward too.
+    """
+    with warnings.catch_warnings(), _default(torch.float64):
+        warnings.simplefilter("ignore")
+        try:
+            given = fields(component)
+            if None in given.values():  # what is left out and not given its place by the inputs stays so
+                inferred = fields(component.complete(*map(spec_of, inputs)))
+                given = {name: inferred[name] if value is None else value for name, value in given.items()}
+            given |= dict(changed or {})
+            if component.type in REFERENCES:
+                function = REFERENCES[component.type](SimpleNamespace(**given))
+            else:
+                function = counterpart(type(component))(**tensors(given)).train(training)
+            arrays = [torch.tensor(array) for array in inputs]
+            leaves = [array.requires_grad_() for array in arrays if array.is_floating_point() and training]
+            output = function(*arrays)
+            if leaves and output.requires_grad:
+                output.backward(torch.ones_like(output))
+        except (ArithmeticError, AssertionError, LookupError, RuntimeError, TypeError, ValueError):
+            return False
+    return True
 
 
 def call(function: Callable[..., torch.Tensor], material: Material, training: bool) -> Results:

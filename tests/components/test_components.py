@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -103,10 +104,11 @@ def test_gradients_on_their_own(subject: Subject, case: Case) -> None:
 @pytest.mark.parametrize(("subject", "case"), examples(Module))
 def test_flops(subject: Subject, case: Case) -> None:
     """A whole number, above 0 just where there is something to compute."""
-    specs = specs_of(case)
-    flops = subject.module(case).flops(*specs)
+    specs, module = specs_of(case), subject.module(case)
+    flops = module.flops(*specs)
     assert isinstance(flops, int)
-    assert (flops > 0) == (has_step(subject, case) and specs[0].size > 0)
+    some = specs[0].size > 0 and module.infer(*specs).size > 0
+    assert (flops > 0) == (has_step(subject, case) and some)
 
 
 @pytest.mark.parametrize(("subject", "case"), examples(Component))
@@ -156,8 +158,14 @@ def test_bad_arguments(subject: Subject, bad: Bad) -> None:
 def test_misfits(subject: Subject, misfit: Misfit) -> None:
     component = subject(misfit.arguments)
     assert isinstance(component, Module | Metric)
+    look = component.infer if isinstance(component, Module) else component.check
+    if misfit.in_training:
+        assert isinstance(component, Module)
+        component.infer(*misfit.inputs)
+        component.scratch(*misfit.inputs, training=False)
+        look = partial(component.scratch, training=True)
     with pytest.raises(ShapeError) as caught:
-        (component.infer if isinstance(component, Module) else component.check)(*misfit.inputs)
+        look(*misfit.inputs)
     error = caught.value
     assert (error.message, error.field, error.argument) == (misfit.message, misfit.field, misfit.argument)
     assert misfit.field is None or misfit.field in subject.cls.model_fields

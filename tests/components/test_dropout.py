@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from components.harness import DTYPES
+from declnet.core.component import Module
 from declnet.core.spec import Array, DType
+from declnet.dropout.alpha_dropout import AlphaDropout
 from declnet.dropout.dropout import Dropout
+from declnet.errors import ShapeError
 from declnet.testing import Bound, run
 
 SIZE = 100_000
@@ -85,3 +88,15 @@ def test_masks_differ_from_step_to_step(dtype: DType) -> None:
     agreement = (first.output == second.output).mean()
     assert abs(agreement - 0.5) < SIGMAS * 0.5 / np.sqrt(SIZE)
     np.testing.assert_array_equal(second.gradients["input"], second.output)
+
+
+@pytest.mark.parametrize("dropout", [Dropout, AlphaDropout])
+@pytest.mark.parametrize("values", [np.array([3, -1, 0]), np.array([True, False])])
+def test_evaluation_lets_all_kinds_through(dropout: type[Module], values: Array) -> None:
+    """Which training, where they would be scaled, does not."""
+    module = dropout.model_validate({"p": 0.5})
+    output = run(module, [values], training=False).output
+    assert output.dtype == values.dtype
+    np.testing.assert_array_equal(output, values)
+    with pytest.raises(ShapeError, match="takes floating-point numbers but its input holds"):
+        run(module, [values])

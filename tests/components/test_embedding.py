@@ -31,6 +31,7 @@ def test_max_norm_changes_the_table(training: bool) -> None:
 def test_the_table_is_pytorchs(norm_type: float) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install --group torch")
     weight = np.random.default_rng(0).standard_normal((4, 5))
+    weight[1, :2] = np.nan, 0
     theirs = torch.nn.Embedding(4, 5, max_norm=0.7, norm_type=norm_type, _weight=torch.tensor(weight))
     theirs(torch.tensor(INDICES))
     ours = Embedding(num_embeddings=4, embedding_dim=5, max_norm=0.7, norm_type=norm_type)

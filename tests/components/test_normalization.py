@@ -103,7 +103,7 @@ def test_long_sums_in_float32(name: str, arguments: dict[str, object], shape: tu
         np.testing.assert_allclose(buffer, double.buffers[key], 1e-5, 1e-5)
 
 
-@pytest.mark.parametrize("given", [0, -1, 2.0, True, "4", None, (), (3, 0), (3, 2.0)])
+@pytest.mark.parametrize("given", [-1, 2.0, True, "4", None, (), (3, -1), (3, 2.0)])
 @pytest.mark.parametrize("name", ["LayerNorm", "RMSNorm"])
 def test_normalized_shape_is_of_whole_numbers(name: str, given: object) -> None:
     with pytest.raises(ValidationError) as caught:

@@ -426,6 +426,7 @@ UNSEEN = [
     r"expected a whole number.*\b\d+\.0\b",  # 1.0 is an integer in JSON
     r"expected a name .*, got '.*[^\x00-\x7f].*'",  # which letters Python's names have
     r"nesterov needs|sum to|exclude each other|needs a stride of 1",  # rules between keys
+    r"must not be negative where|must be one number, or|two numbers for each dimension",
     r"a run needs an end|has nothing to add up",  # and between those of the loop
     r"a delimiter is one character|of one length|no such user",  # rules that only code can say
 ]

@@ -4,9 +4,22 @@ from math import inf, nan
 
 from hypothesis import strategies as st
 
-from components.cases.case import SEEDS, SPECIALS, Bad, Case, Misfit, Normal, Subject, drawn, shapes
+from components.cases.case import (
+    SEEDS,
+    SPECIALS,
+    Bad,
+    Case,
+    Draw,
+    Flags,
+    Labels,
+    Misfit,
+    Normal,
+    Subject,
+    drawn,
+    shapes,
+)
 from declnet.core.numerics import BLOCK
-from declnet.core.spec import Spec
+from declnet.core.spec import KINDS, Kind, Spec
 
 
 def elementwise(
@@ -15,11 +28,14 @@ def elementwise(
     arguments: dict[str, st.SearchStrategy[object]] | None = None,
     bad: tuple[Bad, ...] = (),
     kink: bool = False,
+    kinds: tuple[Kind, ...] = ("float",),
+    more: tuple[Case, ...] = (),
     scales: tuple[float, ...] = (1.0, 30.0, 1e-30, 1e4),
     specials: tuple[float, ...] = (0.0, -0.0, inf, -inf, nan),
 ) -> Subject:
     """A function of single elements: the defaults on every shape, then each row of arguments."""
-    rough = "a kink at 0" if kink else ""
+    rough, taken = "a kink at 0" if kink else "", " or ".join(KINDS[kind] for kind in kinds)
+    others: dict[Kind, Draw] = {"int": Labels((3, 4), 9, (-3, -800, 800)), "bool": Flags((3, 4))}
     around = (0.0, -0.0, 1e-3, -1e-3, 0.5, -0.5, 3.0, -3.0, 8.0, -8.0, 30.0, -30.0)
     extremes = (*specials, 1e-310, -1e-310, 800.0, -800.0)
     return Subject(
@@ -32,6 +48,8 @@ def elementwise(
             Case({}, (Normal((12,), put=extremes),), "extremes", rough="infinities"),
             *(Case(row, (Normal((5, 4), 3.0),)) for row in rows),
             *(Case(row, (Normal((12,), put=around),), "zeros, small and large", rough="a kink") for row in rows),
+            *(Case({}, (draw,), kind) for kind, draw in others.items() if kind in kinds),
+            *more,
         ),
         strategy=drawn(
             arguments or {},
@@ -40,33 +58,30 @@ def elementwise(
                 shapes(0, 4) | st.integers(BLOCK - 1, 2 * BLOCK + 65).map(lambda size: (size,)),
                 st.sampled_from(scales),
                 put=st.lists(st.sampled_from(specials), max_size=4).map(tuple),
-            ),
+            )
+            | st.sampled_from([draw for kind, draw in others.items() if kind in kinds] or [Normal(())]),
         ),
         bad=bad,
-        misfits=(
-            Misfit(
-                {},
-                (Spec((4,), "int"),),
-                f"{name} takes floating-point numbers but its input holds ints",
-                argument=0,
-            ),
+        misfits=tuple(
+            Misfit({}, (Spec((4,), kind),), f"{name} takes {taken} but its input holds {kind}s", argument=0)
+            for kind in others
+            if kind not in kinds
         ),
     )
 
 
-def number(name: str) -> tuple[Bad, ...]:
+def number(name: str, *, finite: bool = True) -> tuple[Bad, ...]:
     """What an argument that is a number does not take."""
     return (
         Bad({name: "1"}, "float_type", (name,)),
         Bad({name: None}, "float_type", (name,)),
-        Bad({name: inf}, "finite_number", (name,)),
-        Bad({name: nan}, "finite_number", (name,)),
+        *([Bad({name: inf}, "finite_number", (name,)), Bad({name: nan}, "finite_number", (name,))] * finite),
     )
 
 
 NUMBERS = st.sampled_from((0.0, 0.01, 0.3, 1.0, 2.5, -0.7))
 
-RELU = elementwise("ReLU", kink=True)
+RELU = elementwise("ReLU", kink=True, kinds=("float", "int"), specials=(0.0, -0.0, inf, -inf, nan, -nan))
 
 LEAKY_RELU = elementwise(
     "LeakyReLU",
@@ -101,9 +116,9 @@ GELU = elementwise(
     ),
 )
 
-SIGMOID = elementwise("Sigmoid")
+SIGMOID = elementwise("Sigmoid", kinds=("float", "int", "bool"))
 SILU = elementwise("SiLU")
-TANH = elementwise("Tanh")
+TANH = elementwise("Tanh", kinds=("float", "int", "bool"))
 
 SOFTPLUS = elementwise(
     "Softplus",
@@ -111,11 +126,21 @@ SOFTPLUS = elementwise(
     {"beta": 0.5, "threshold": 1.0},
     {"beta": -1.0},
     {"threshold": -1.0},
+    {"threshold": inf},
+    {"threshold": -inf},
     arguments={
         "beta": st.sampled_from((0.1, 1.0, 3.0, -1.5)),
-        "threshold": st.sampled_from((20.0, 1.0, 0.0, -2.0)),
+        "threshold": st.sampled_from((20.0, 1.0, 0.0, -2.0, -inf)),
     },
-    bad=(*number("beta"), *number("threshold")),
+    bad=(*number("beta"), *number("threshold", finite=False)),
+    more=(
+        Case(
+            {"threshold": 1000.0},
+            (Normal((3,), put=(800.0, 720.0, 1.0)),),
+            "an exponential that overflows",
+            deviates="the output is the input, its slope 1; in PyTorch they become infinite and NaN",
+        ),
+    ),
 )
 
 

@@ -14,7 +14,7 @@ def bilinear(draw: st.DrawFn) -> Case:
     arguments = {
         "in1_features": draw(st.sampled_from((None, first))),
         "in2_features": draw(st.sampled_from((None, second))),
-        "out_features": draw(st.integers(1, 6)),
+        "out_features": draw(st.integers(0, 6)),
         "bias": draw(st.booleans()),
     }
     return Case(arguments, (Normal((*rows, first)), Normal((*rows, second))), seed=draw(SEEDS))
@@ -32,11 +32,12 @@ BILINEAR = Subject(
         Case({"out_features": 2}, (Normal((2, 2, 1)), Normal((2, 2, 3)))),
         Case({"out_features": 1}, (Normal((1, 1)), Normal((1, 1)))),
         Case({"out_features": 2}, (Normal((0, 2)), Normal((0, 3))), "no rows"),
+        Case({"out_features": 0}, (Normal((4, 2)), Normal((4, 3))), "no outputs"),
     ),
     strategy=bilinear(),
     bad=(
         Bad({}, "missing", ("out_features",)),
-        Bad({"out_features": 0}, "greater_than", ("out_features",)),
+        Bad({"out_features": -1}, "greater_than_equal", ("out_features",)),
         Bad({"out_features": 1, "in1_features": 0}, "greater_than", ("in1_features",)),
         Bad({"out_features": 1, "in2_features": 2.0}, "int_type", ("in2_features",)),
         Bad({"out_features": 1, "bias": None}, "bool_type", ("bias",)),

@@ -25,12 +25,13 @@ from declnet.core.spec import Spec
 REDUCTIONS = ("mean", "sum", "none")
 WEIGHTS = (None, 2.5, (0.5, 2.0, 1.0), ((0.5,), (2.0,)), ((1.0, 2.0, 3.0),), (((0.5, 1.0, 1.5), (2.0, 2.5, 3.0)),))
 """In every form, for an input (*, 2, 3)."""
+DEEP = ((((0.5, 1.0, 1.5), (2.0, 2.5, 3.0)),), (((0.1, 0.2, 0.3), (0.4, 0.5, 0.6)),))
 
 
 @st.composite
 def weights(draw: st.DrawFn, shape: tuple[int, ...]) -> object:
     """None, or numbers in a shape that broadcasts to this one."""
-    depth = draw(st.integers(-1, min(len(shape), 3)))
+    depth = draw(st.integers(-1, len(shape)))
     if depth < 0:
         return None
     sizes = [draw(st.sampled_from((1, size or 1))) for size in shape[len(shape) - depth :]]
@@ -137,6 +138,7 @@ BCE = Subject(
             Case({"weight": weight, "reduction": reduction}, probabilities((2, 2, 3)))
             for weight, reduction in product(WEIGHTS, REDUCTIONS)
         ),
+        Case({"weight": DEEP}, probabilities((2, 2, 2, 3)), "a weight of four dimensions"),
         *(Case({"reduction": r}, probabilities((0, 2)), "no rows") for r in REDUCTIONS),
         *(
             Case(
@@ -173,6 +175,8 @@ BCE_WITH_LOGITS = Subject(
                 REDUCTIONS, ((WEIGHTS[-1], None), *((None, weight) for weight in WEIGHTS), (WEIGHTS[2], WEIGHTS[3]))
             )
         ),
+        Case({"weight": DEEP, "pos_weight": DEEP}, logits((2, 2, 2, 3)), "weights of four dimensions"),
+        Case({"weight": (DEEP,), "pos_weight": (DEEP,)}, logits((1, 2, 2, 2, 3)), "weights of five dimensions"),
         *(Case({"reduction": r}, logits((0, 2)), "no rows") for r in REDUCTIONS),
         *(
             Case(

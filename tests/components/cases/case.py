@@ -112,6 +112,11 @@ class Shares:
         return values
 
 
+def any_kind(shape: tuple[int, ...]) -> st.SearchStrategy[Draw]:
+    """Floats, integers or booleans."""
+    return st.sampled_from((Normal(shape), Labels(shape, 5, (-2, -3)), Flags(shape)))
+
+
 def replaced(values: Array, put: tuple[float, ...]) -> Array:
     """The array with its first elements, in C order, replaced by as many of `put` as fit."""
     flat = values.reshape(-1)
@@ -166,24 +171,36 @@ class Case:
 @dataclass(frozen=True)
 class Bad:
     """Arguments that a component refuses: pydantic's error type, and which argument it is about; the whole
-    message where it is declnet's own.
+    message where it is declnet's own. `taken` says why, where PyTorch takes them.
     """
 
     arguments: Mapping[str, object]
     type: str
     where: tuple[str | int, ...]
     message: str = ""
+    taken: str = ""
+
+    def __str__(self) -> str:
+        return f"({', '.join(f'{name}={value}' for name, value in self.arguments.items())})"
 
 
 @dataclass(frozen=True)
 class Misfit:
-    """Inputs that a component refuses, with the whole `ShapeError`."""
+    """Inputs that a component refuses, perhaps only `in_training`, with the whole `ShapeError`. `taken` says why,
+    where PyTorch takes them.
+    """
 
     arguments: Mapping[str, object]
     inputs: tuple[Spec, ...]
     message: str
     field: str | None = None
     argument: int | None = None
+    in_training: bool = False
+    taken: str = ""
+
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{name}={value}" for name, value in self.arguments.items())
+        return " ".join([f"({arguments})", *map(str, self.inputs)])
 
 
 @dataclass(frozen=True)
@@ -247,6 +264,8 @@ class Subject:
         assert isinstance(optimizer, Optimizer)
         return optimizer
 
+
+NAN = "an exponent that is NaN makes all numbers NaN"
 
 SEEDS = st.integers(0, 2**32 - 1)
 SPECIALS = st.lists(st.sampled_from((0.0, -0.0, np.inf, -np.inf, np.nan)), max_size=4).map(tuple)

@@ -80,7 +80,7 @@ def cross_entropy(draw: st.DrawFn, targets: tuple[str, ...] = ("indices", "share
     arguments = {
         "weight": draw(st.none() | st.tuples(*[st.floats(0.1, 10)] * classes)),
         "reduction": draw(st.sampled_from(REDUCTIONS)),
-        "label_smoothing": draw(st.sampled_from((0.0, 0.1, 1.0)) | st.floats(0, 1)),
+        "label_smoothing": draw(st.sampled_from((0.0, 0.1, 1.0, -0.5)) | st.floats(0, 1)),
     }
     logits = Normal(shape, draw(st.sampled_from((1.0, 100.0, 1e4))))
     if draw(st.sampled_from(targets)) == "shares":
@@ -129,6 +129,18 @@ CROSS_ENTROPY = Subject(
             "-inf",
             rough="infinities",
         ),
+        *(
+            Case(
+                {"reduction": "none", "label_smoothing": e, "weight": weight},
+                (Normal((3, 3), put=(-inf,)), target),
+                "-inf",
+                rough="infinities",
+            )
+            for e, weight, target in product(
+                (0.1, 1.0), (None, WEIGHT), (Labels((3,), 3, (0, 1)), Shares((3, 3), 1))
+            )
+        ),
+        *(Case({"label_smoothing": -0.5}, target((4, CLASSES)), "below 0") for target in (indices, shares)),
         *(Case({"label_smoothing": e}, indices((0, CLASSES)), "no rows") for e in (0.0, 0.1)),
         Case({"reduction": "sum"}, shares((0, CLASSES)), "no rows"),
         Case({}, indices((2, CLASSES, 0)), "no rows"),
@@ -141,7 +153,6 @@ CROSS_ENTROPY = Subject(
         Bad({"ignore_index": 0.0}, "int_type", ("ignore_index",)),
         Bad({"ignore_index": None}, "int_type", ("ignore_index",)),
         Bad({"reduction": "batchmean"}, "literal_error", ("reduction",)),
-        Bad({"label_smoothing": -0.1}, "greater_than_equal", ("label_smoothing",)),
         Bad({"label_smoothing": 1.1}, "less_than_equal", ("label_smoothing",)),
     ),
     misfits=(

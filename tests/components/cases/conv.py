@@ -25,6 +25,11 @@ def size(dims: int, least: int, most: int) -> st.SearchStrategy[int | tuple[int,
     return number | st.tuples(*[number] * dims)
 
 
+def step(dims: int, least: int, most: int) -> st.SearchStrategy[int | tuple[int, ...]]:
+    """As `size`, and one number in a list."""
+    return size(dims, least, most) | st.tuples(st.integers(least, most))
+
+
 @st.composite
 def convolution(draw: st.DrawFn, dims: int) -> Case:
     """Any arguments, on an input that is large enough for them."""
@@ -35,13 +40,18 @@ def convolution(draw: st.DrawFn, dims: int) -> Case:
         "in_channels": draw(st.sampled_from((None, channels))),
         "out_channels": outputs,
         "kernel_size": draw(size(dims, 1, 4 if dims < 3 else 3)),
-        "stride": 1 if named == "same" else draw(size(dims, 1, 4)),
+        "stride": 1 if named == "same" else draw(step(dims, 1, 4)),
         "padding": named or draw(size(dims, 0, 3)),
-        "dilation": draw(size(dims, 1, 3)),
+        "dilation": draw(step(dims, 1, 3)),
         "groups": groups,
         "bias": draw(st.booleans()),
         "padding_mode": draw(st.sampled_from(MODES)),
     }
+    if arguments["padding_mode"] != "zeros":
+        if not named:
+            arguments["padding"] = draw(size(dims, -2, 3))
+        if named == "same" and isinstance(dilation := arguments["dilation"], tuple):
+            arguments["dilation"] = dilation * (dims // len(dilation))
     smallest = [least(arguments, dim, dims) for dim in range(dims)]
     sizes = tuple(draw(st.integers(number, max(number, 6 if dims < 3 else 4))) for number in smallest)
     batch = draw(st.sampled_from(((), (0,), (1,), (2,), (3,))))
@@ -53,7 +63,7 @@ def least(arguments: Mapping[str, object], dim: int, dims: int) -> int:
 
     def of(name: str) -> int:
         value = arguments[name]
-        number = value[dim] if isinstance(value, tuple) else value
+        number = value[dim if len(value) > 1 else 0] if isinstance(value, tuple) else value
         assert isinstance(number, int)
         return number
 
@@ -81,6 +91,30 @@ def refused_numbers(dims: int) -> tuple[Bad, ...]:
         Bad({**good, "in_channels": 3, "groups": 2}, "value_error", ()),
         Bad({**good, "stride": 2, "padding": "same"}, "value_error", ()),
         Bad({**good, "stride": (1,) * (dims - 1) + (2,), "padding": "same"}, "value_error", ()),
+        Bad(
+            {**good, "padding": -1},
+            "value_error",
+            (),
+            "Value error, padding must not be negative where padding_mode is zeros",
+        ),
+        *(
+            Bad(
+                {**good, **given, "padding_mode": "reflect"},
+                "value_error",
+                (),
+                f"Value error, {name} must be one number, or {dims}, in padding_mode reflect",
+                taken=taken,
+            )
+            for name, given, taken in (
+                ("padding", {"padding": (1,)}, ""),
+                (
+                    "dilation",
+                    {"padding": "same", "dilation": (2,)},
+                    "one number in a list is that of the last dimension alone in PyTorch, and the size is not kept",
+                ),
+            )
+            if dims > 1 and not (taken and dims == 3)  # there it would not fit the input
+        ),
     )
 
 
@@ -106,6 +140,7 @@ def misfits(name: str, dims: int, takes: str) -> tuple[Misfit, ...]:
             (Spec((2, 0, *shape[2:])),),
             f"{name} needs channels and positions but its input {Spec((2, 0, *shape[2:]))} has none",
             argument=0,
+            taken="PyTorch's output then has no channels either, whatever out_channels says",
         ),
         Misfit(
             {**three, "padding": 2},
@@ -221,6 +256,23 @@ def subject(name: str, dims: int, takes: str, cases: tuple[Case, ...]) -> Subjec
             ),
             summed(
                 {"out_channels": 2 * channels, "kernel_size": 2, "groups": channels}, (Normal(shape),), "depthwise"
+            ),
+            *(
+                summed(
+                    {"out_channels": 2, "kernel_size": 1, "padding": padding, "padding_mode": mode},
+                    (Normal(shape),),
+                    "taken away",
+                )
+                for mode in MODES[1:]
+                for padding in (-1, (-1, 2, 1)[:dims], (1, -1, 0)[:dims])
+            ),
+            *(
+                summed(
+                    {"out_channels": 2, "kernel_size": 2, "stride": (2,), "padding": (1,), "dilation": (2,)},
+                    (Normal(shape),),
+                    "one number for all",
+                )
+                for _ in range(dims > 1)
             ),
             summed({"out_channels": 4, "kernel_size": 2, "groups": 2, "padding": 1}, (Normal((1, 4, *shape[2:])),)),
             *cases,

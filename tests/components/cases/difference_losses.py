@@ -7,8 +7,9 @@ from math import inf, nan
 from hypothesis import strategies as st
 
 from components.cases.case import SEEDS, SPECIALS, Bad, Case, Draw, Flags, Labels, Misfit, Normal, Subject, shapes
-from declnet.core.spec import Spec
+from declnet.core.spec import Kind, Spec
 
+REPEATS = "PyTorch repeats the smaller one, and warns: numbers would be compared with those of other rows"
 REDUCTIONS = ("mean", "sum", "none")
 KINDS = {"float": "floating-point numbers", "int": "integers", "bool": "booleans"}
 
@@ -21,11 +22,15 @@ def target(kind: str, shape: tuple[int, ...]) -> Draw:
 @st.composite
 def pairs(draw: st.DrawFn, kinds: tuple[str, ...], extra: Mapping[str, st.SearchStrategy[float]]) -> Case:
     """Two of one shape; where a third argument is 0, that may mean there are no booleans."""
-    arguments = {name: draw(values) for name, values in extra.items()}
+    arguments = {"reduction": draw(st.sampled_from(REDUCTIONS))} | {n: draw(v) for n, v in extra.items()}
     shape = draw(shapes(0, 4))
-    kind = draw(st.sampled_from(kinds if all(arguments.values()) else kinds[:2]))
-    inputs = (Normal(shape, draw(st.sampled_from((1.0, 1e-8, 1e8))), put=draw(SPECIALS)), target(kind, shape))
-    return Case({"reduction": draw(st.sampled_from(REDUCTIONS))} | arguments, inputs, seed=draw(SEEDS))
+    plain = not all(arguments.values()) or "bool" not in kinds
+    kind = draw(st.sampled_from(kinds[:2] if plain else kinds))
+    floats = Normal(shape, draw(st.sampled_from((1.0, 1e-8, 1e8))), put=draw(SPECIALS))
+    inputs = [floats, target(kind, shape)]
+    if plain and kind == "int" and arguments["reduction"] != "mean" and draw(st.booleans()):
+        inputs[0] = target("int", shape)
+    return Case(arguments, tuple(draw(st.permutations(inputs))), seed=draw(SEEDS))
 
 
 def subject(
@@ -47,6 +52,10 @@ def subject(
             ),
             *(
                 Case({"reduction": reduction}, (Normal((3, 2)), target(kind, (3, 2))), kind)
+                for reduction, kind in product(REDUCTIONS, kinds[1:])
+            ),
+            *(
+                Case({"reduction": reduction}, (target(kind, (3, 2)), Normal((3, 2))), f"{kind} input")
                 for reduction, kind in product(REDUCTIONS, kinds[1:])
             ),
             *(Case({"reduction": r}, (Normal((0, 2)), Normal((0, 2))), "no rows") for r in REDUCTIONS),
@@ -76,16 +85,28 @@ def subject(
             ),
             Misfit(
                 {},
+                (Spec((4, 3)), Spec((3,))),
+                f"{name} compares arrays of one shape but its input is (4, 3) and its target (3,)",
+                argument=1,
+                taken=REPEATS,
+            ),
+            Misfit(
+                {},
                 (Spec((4, 1)), Spec((4,))),
                 f"{name} compares arrays of one shape but its input is (4, 1) and its target (4,); "
                 "a column becomes (N, 1) when it is written as a list: [column]",
                 argument=1,
+                taken=REPEATS,
             ),
-            Misfit(
-                {},
-                (Spec((4,), "bool"), Spec((4,))),
-                f"{name} takes floating-point numbers but its input holds bools",
-                argument=0,
+            *(
+                Misfit(
+                    {},
+                    (Spec((4,), kind), Spec((4,))),
+                    f"{name} takes {taken} but its input holds {kind}s",
+                    argument=0,
+                )
+                for kind in ("int", "bool")
+                if kind not in kinds
             ),
             *(
                 Misfit(
@@ -114,15 +135,40 @@ def knees(argument: str, numbers: tuple[float, ...]) -> tuple[Case, ...]:
     )
 
 
+def without_floats(name: str, takes: str, kinds: tuple[Kind, ...], **arguments: object) -> tuple[Misfit, ...]:
+    """No two of these kinds together."""
+    return tuple(
+        Misfit(
+            arguments,
+            (Spec((4,), first), Spec((4,), second)),
+            f"{name} {takes} floating-point numbers but its input is (4,) {first} and its target (4,) {second}",
+            argument=0,
+        )
+        for first, second in product(kinds, repeat=2)
+    )
+
+
+def integers(**arguments: object) -> tuple[Case, ...]:
+    """The magnitudes of integers are integers, and so is their sum."""
+    inputs = (Labels((3, 2), 9, (-4,)), Labels((3, 2), 9))
+    return tuple(Case({"reduction": r, **arguments}, inputs, "nothing but integers") for r in ("sum", "none"))
+
+
 NUMBERS = st.sampled_from((1.0, 1e-3, 1e6)) | st.floats(0.1, 10)
 
-MSE = subject("MSELoss", ("float", "int", "bool"))
-L1 = subject("L1Loss", ("float", "int"))
+MSE = subject("MSELoss", ("float", "int", "bool"), misfits=without_floats("MSELoss", "takes", ("int", "bool")))
+L1 = subject(
+    "L1Loss",
+    ("float", "int"),
+    cases=integers(),
+    misfits=without_floats("L1Loss", "takes the mean of", ("int",)),
+)
 SMOOTH_L1 = subject(
     "SmoothL1Loss",
     ("float", "int", "bool"),
     cases=(
         *knees("beta", (2.0, 0.1, 0.0)),
+        *integers(beta=0.0),
         Case(
             {"beta": 1e-60},
             (Normal((4,), put=(0.0,)), Normal((4,), put=(0.0,))),
@@ -142,6 +188,8 @@ SMOOTH_L1 = subject(
             "SmoothL1Loss takes floating-point numbers or integers but its target holds bools",
             argument=1,
         ),
+        *without_floats("SmoothL1Loss", "takes", ("int", "bool")),
+        *without_floats("SmoothL1Loss", "takes the mean of", ("int",), beta=0.0),
     ),
     beta=NUMBERS | st.just(0.0),
 )

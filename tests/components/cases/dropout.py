@@ -1,10 +1,12 @@
 """Dropout. Its laws are in test_dropout.py; here is what PyTorch computes alike."""
 
+from collections.abc import Iterator
+from itertools import product
 from math import inf, nan
 
 from hypothesis import strategies as st
 
-from components.cases.case import SEEDS, Bad, Case, Misfit, Normal, Subject, shapes
+from components.cases.case import SEEDS, Bad, Case, Flags, Labels, Misfit, Normal, Subject, any_kind, shapes
 from declnet.core.spec import Spec
 
 WRONG_P = (
@@ -21,12 +23,20 @@ def dropout(draw: st.DrawFn, ndim: st.SearchStrategy[int]) -> Case:
     """Any p; nothing is left to chance where it is 0 or 1."""
     p = draw(st.floats(0, 1) | st.sampled_from((0, 1)))
     shape = draw(ndim.flatmap(lambda dims: shapes(dims, dims)))
-    return Case({"p": p}, (Normal(shape),), seed=draw(SEEDS), random=0 < p < 1)
+    inputs = st.just(Normal(shape)) if 0 < p < 1 else any_kind(shape)
+    return Case({"p": p}, (draw(inputs),), seed=draw(SEEDS), random=0 < p < 1)
 
 
-def only_floats(name: str, shape: tuple[int, ...]) -> Misfit:
-    message = f"{name} takes floating-point numbers but its input holds ints"
-    return Misfit({}, (Spec(shape, "int"),), message, argument=0)
+def others(shape: tuple[int, ...]) -> Iterator[Case]:
+    """Integers and booleans, which training keeps or drops all together."""
+    for draw, p in product((Labels(shape, 5, (-2,)), Flags(shape)), (0.0, 1.0)):
+        yield Case({"p": p}, (draw,), type(draw).__name__.lower())
+
+
+def only_floats(name: str, shape: tuple[int, ...]) -> Iterator[Misfit]:
+    for kind in ("int", "bool"):
+        message = f"{name} takes floating-point numbers but its input holds {kind}s"
+        yield Misfit({}, (Spec(shape, kind),), message, argument=0, in_training=True)
 
 
 def of_elements(name: str) -> Subject:
@@ -41,10 +51,11 @@ def of_elements(name: str) -> Subject:
             Case({"p": 0}, (Normal((3, 4)),)),
             Case({"p": 1.0}, (Normal((3, 4)),)),
             Case({"p": 1}, (Normal((2, 2), put=(inf, -inf, nan)),), "infinities, NaN", rough="infinities"),
+            *others((3, 4)),
         ),
         strategy=dropout(st.integers(0, 4)),
         bad=WRONG_P,
-        misfits=(only_floats(name, (4,)),),
+        misfits=tuple(only_floats(name, (4,))),
     )
 
 
@@ -59,6 +70,7 @@ def of_channels(name: str, *takes: tuple[int, ...], words: str) -> Subject:
             *(Case({"p": p}, (Normal(shape),)) for p in (0.0, 1) for shape in takes),
             Case({}, (Normal((0, *takes[0][1:])),), "no rows", random=True),
             Case({}, (Normal((*takes[0][:2], *(0,) * (dims[0] - 2))),), "no places", random=True),
+            *others(takes[0]),
         ),
         strategy=dropout(st.sampled_from(dims)),
         bad=WRONG_P,
@@ -69,10 +81,11 @@ def of_channels(name: str, *takes: tuple[int, ...], words: str) -> Subject:
                     (spec,),
                     f"{name} takes {words} but its input is {spec}; Dropout takes any shape",
                     argument=0,
+                    taken="" if name == "Dropout1d" else "PyTorch warns that this is deprecated",
                 )
                 for spec in wrong
             ),
-            only_floats(name, takes[0]),
+            *only_floats(name, takes[0]),
         ),
     )
 

@@ -4,6 +4,7 @@ from itertools import product
 from math import inf, nan
 
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from components.cases.case import SEEDS, Bad, Case, Draw, Misfit, Normal, Shares, Subject, Uniform, shapes
 from declnet.core.spec import Spec
@@ -19,9 +20,16 @@ def inputs(shape: tuple[int, ...], log_target: bool, put: tuple[float, ...] = ()
 @st.composite
 def divergences(draw: st.DrawFn) -> Case:
     """Targets in either form, with what is hard among them."""
-    shape, log_target = draw(shapes(0, 4)), draw(st.booleans())
+    log_target = draw(st.booleans())
+    both = draw(
+        mutually_broadcastable_shapes(num_shapes=2, min_side=1, max_dims=4, max_side=4).map(
+            lambda b: b.input_shapes
+        )
+        | shapes(0, 4).map(lambda shape: (shape, shape))
+    )
     special = (0.0, -0.5, inf, nan, 1e-30, 1e-60)
-    x, target = inputs(shape, log_target, tuple(draw(st.lists(st.sampled_from(special), max_size=4))))
+    put = tuple(draw(st.lists(st.sampled_from(special), max_size=4)))
+    x, target = inputs(both[0], log_target)[0], inputs(both[1], log_target, put)[1]
     arguments = {"reduction": draw(st.sampled_from(REDUCTIONS)), "log_target": log_target}
     return Case(arguments, (x, target), seed=draw(SEEDS))
 
@@ -38,6 +46,16 @@ KL_DIV = Subject(
             for reduction, log_target, shape in product(REDUCTIONS, (False, True), ((0, 2), (2, 0)))
         ),
         Case({"reduction": "batchmean"}, (Normal((3, 4)), Shares((3, 4), 1)), "a distribution"),
+        *(
+            Case(
+                {"reduction": reduction, "log_target": log_target},
+                (Normal(one), Normal(other) if log_target else Uniform(other, 0.1, 1)),
+                "sizes that repeat",
+            )
+            for reduction, log_target, (one, other) in product(
+                REDUCTIONS, (False, True), (((2, 3), (3,)), ((3,), (2, 1)), ((), (2, 3)))
+            )
+        ),
         *(
             Case(
                 {"reduction": "none", "log_target": log_target},
@@ -57,7 +75,7 @@ KL_DIV = Subject(
         Misfit(
             {},
             (Spec((4, 3)), Spec((4,))),
-            "KLDivLoss compares arrays of one shape but its input is (4, 3) and its target (4,)",
+            "KLDivLoss takes inputs whose shapes fit but its input is (4, 3) and its target (4,)",
             argument=1,
         ),
         *(

@@ -6,6 +6,8 @@ from components.cases.case import Bad, Case, Misfit, Normal, Subject, drawn, sha
 from declnet.core.laws import Uniform
 from declnet.core.spec import Spec
 
+EMPTY = "a layer without weights learns nothing; PyTorch warns that there is nothing to initialise"
+
 LINEAR = Subject(
     "Linear",
     cases=(
@@ -23,7 +25,7 @@ LINEAR = Subject(
     ),
     bad=(
         Bad({}, "missing", ("out_features",)),
-        Bad({"out_features": 0}, "greater_than", ("out_features",)),
+        Bad({"out_features": 0}, "greater_than", ("out_features",), taken=EMPTY),
         Bad({"out_features": 2.0}, "int_type", ("out_features",)),
         Bad({"out_features": True}, "int_type", ("out_features",)),
         Bad({"out_features": 2, "in_features": -1}, "greater_than", ("in_features",)),
@@ -42,6 +44,7 @@ LINEAR = Subject(
             (Spec((3, 0)),),
             "Linear takes at least one feature but its input has none",
             argument=0,
+            taken=EMPTY,
         ),
         Misfit(
             {"out_features": 2},

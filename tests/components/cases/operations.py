@@ -1,6 +1,8 @@
 """Operations."""
 
 import math
+from functools import partial
+from itertools import product
 from math import inf, nan
 
 import numpy as np
@@ -8,15 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from components.cases.case import (
+    NAN,
     SEEDS,
     Bad,
     Case,
-    Draw,
     Flags,
     Labels,
     Misfit,
     Normal,
     Subject,
+    any_kind,
     drawn,
     scaled,
     shapes,
@@ -85,11 +88,6 @@ FLATTEN = Subject(
         ),
     ),
 )
-
-
-def any_kind(shape: tuple[int, ...]) -> st.SearchStrategy[Draw]:
-    """Floats or integers."""
-    return st.sampled_from((Normal(shape), Labels(shape, 5)))
 
 
 def only_floats(name: str, *specs: Spec, argument: int = 0, called: str = "input", **arguments: object) -> Misfit:
@@ -322,28 +320,35 @@ def matmul(draw: st.DrawFn) -> Case:
     n, k, m = (draw(st.integers(0, 5)) for _ in range(3))
     left = (k,) if draw(st.booleans()) and not leading[0] else (*leading[0], n, k)
     right = (k,) if draw(st.booleans()) and not leading[1] else (*leading[1], k, m)
-    return Case({}, (Normal(left), Normal(right)), seed=draw(SEEDS))
+    kind = draw(st.sampled_from((Normal, partial(Labels, classes=9, put=(-4,)))))
+    return Case({}, (kind(left), kind(right)), seed=draw(SEEDS))
 
 
 MATMUL = Subject(
     "MatMul",
-    cases=tuple(
-        Case({}, (Normal(left), Normal(right)))
-        for left, right in (
-            ((2, 3), (3, 4)),
-            ((3,), (3,)),
-            ((3,), (3, 4)),
-            ((2, 3), (3,)),
-            ((2, 2, 3), (3, 4)),
-            ((2, 2, 2, 3), (3,)),
-            ((3,), (2, 3, 4)),
-            ((2, 3), (2, 3, 4)),
-            ((2, 2, 3), (2, 3, 4)),
-            ((2, 1, 2, 3), (3, 3, 4)),
-            ((1, 2, 3), (2, 3, 1)),
-            ((0, 3), (3, 4)),
-            ((0, 2, 3), (3, 4)),
-        )
+    cases=(
+        *(
+            Case({}, (Labels(left, 9, (-4,)), Labels(right, 9, (-4,))), "integers")
+            for left, right in (((2, 3), (3, 4)), ((3,), (2, 3, 4)), ((2, 1, 2, 3), (3, 3, 4)))
+        ),
+        *(
+            Case({}, (Normal(left), Normal(right)))
+            for left, right in (
+                ((2, 3), (3, 4)),
+                ((3,), (3,)),
+                ((3,), (3, 4)),
+                ((2, 3), (3,)),
+                ((2, 2, 3), (3, 4)),
+                ((2, 2, 2, 3), (3,)),
+                ((3,), (2, 3, 4)),
+                ((2, 3), (2, 3, 4)),
+                ((2, 2, 3), (2, 3, 4)),
+                ((2, 1, 2, 3), (3, 3, 4)),
+                ((1, 2, 3), (2, 3, 1)),
+                ((0, 3), (3, 4)),
+                ((0, 2, 3), (3, 4)),
+            )
+        ),
     ),
     strategy=matmul(),
     misfits=(
@@ -367,7 +372,21 @@ MATMUL = Subject(
         ),
         Misfit({}, (Spec(()), Spec((3,))), "MatMul takes matrices but its input is a single number", argument=0),
         Misfit({}, (Spec((3,)), Spec(())), "MatMul takes matrices but its input is a single number", argument=1),
-        only_floats("MatMul", Spec((2, 3)), Spec((3, 4), "int"), argument=1, called="other"),
+        *(
+            Misfit(
+                {},
+                (Spec((2, 3), first), Spec((3, 4), second)),
+                f"MatMul takes inputs of one kind but its input holds {first}s and its other {second}s",
+                argument=1,
+            )
+            for first, second in (("float", "int"), ("int", "float"))
+        ),
+        Misfit(
+            {},
+            (Spec((2, 3), "bool"), Spec((3, 4), "bool")),
+            "MatMul takes floating-point numbers or integers but its input holds bools",
+            argument=0,
+        ),
     ),
 )
 
@@ -379,8 +398,7 @@ def concat(draw: st.DrawFn) -> Case:
     dim = draw(st.integers(0, len(shape) - 1))
     sizes = draw(st.lists(st.integers(0, 4), min_size=1, max_size=4))
     each = [tuple(size if d == dim else other for d, other in enumerate(shape)) for size in sizes]
-    kind = draw(st.booleans())
-    inputs = tuple(Labels(s, 5) if kind else Normal(s) for s in each)
+    inputs = tuple(draw(any_kind(size)) for size in each)
     return Case({"dim": dim - draw(st.sampled_from((0, len(shape))))}, inputs, seed=draw(SEEDS))
 
 
@@ -395,6 +413,9 @@ CONCAT = Subject(
         Case({"dim": 1}, (Normal((0, 3)), Normal((0, 1))), "no rows"),
         Case({"dim": 1}, (Normal((2, 3)), Normal((2, 0))), "nothing of the second"),
         Case({"dim": 1}, (Labels((2, 3), 9), Labels((2, 1), 9)), "integers"),
+        Case({"dim": 1}, (Labels((2, 3), 9), Normal((2, 1)), Flags((2, 2))), "of each kind"),
+        Case({"dim": 1}, (Flags((2, 3)), Labels((2, 1), 9)), "integers and booleans"),
+        Case({"dim": 1}, (Flags((2, 3)), Flags((2, 1))), "booleans"),
     ),
     strategy=concat(),
     bad=(
@@ -414,9 +435,15 @@ CONCAT = Subject(
                 (1, Spec((2, 3)), Spec((4, 3))),
                 (1, Spec((2, 3)), Spec((2, 3, 1))),
                 (-1, Spec((2, 3)), Spec((3,))),
-                (1, Spec((2, 3)), Spec((2, 3), "int")),
                 (5, Spec((2, 3)), Spec((2, 4))),
             )
+        ),
+        Misfit(
+            {"dim": 1},
+            (Spec((2, 3)), Spec((0,))),
+            "Concat takes inputs that differ only in dimension 1 but has (2, 3) and (0,)",
+            argument=1,
+            taken="a vector without numbers has not the other inputs' dimensions; PyTorch skips it, as a relic",
         ),
         Misfit(
             {"dim": 2},
@@ -492,12 +519,14 @@ MEAN = Subject(
 def normalize(draw: st.DrawFn) -> Case:
     """Any norm over some dimensions; eps now and then above the norm. No number near a kink."""
     shape = draw(shapes(1, 4, side=1))
-    p = draw(st.sampled_from((0.0, 0.5, 1.0, 1.5, 2.0, 3.0, inf)))
+    p = draw(st.sampled_from((0.0, 0.5, 1.0, 1.5, 2.0, 3.0, inf, -1.0, -2.0, -inf)))
     dim, seed = draw(some_dims(len(shape))), draw(SEEDS)
-    arguments = {"p": p, "dim": dim, "eps": draw(st.sampled_from((1e-12, 0.5, 2.0)))}
-    # A gradient is a difference of terms as large as 1 / norm, and no norm is below the largest element.
-    smallest = float(np.abs(Normal(shape)(np.random.default_rng(seed))).max(axis=dim).min())
-    steep = 10 if p == 0.5 else 1  # a power below 1 makes them larger
+    arguments = {"p": p, "dim": dim, "eps": draw(st.sampled_from((1e-12, 0.5, 2.0, -1.0)))}
+    # A gradient is a difference of terms as large as 1 / norm. No norm is below the largest element, and with p < 0
+    # none below the smallest but for the number of elements.
+    sizes = np.abs(Normal(shape)(np.random.default_rng(seed)))
+    smallest = float((sizes.max(axis=dim) if p >= 0 else sizes.min(axis=dim) / sizes.size).min())
+    steep = 10 if p == 0.5 else 1 / smallest if p < 0 else 1  # a power below 1 makes them larger
     return Case(arguments, (Normal(shape),), seed=seed, tolerance=scaled(steep / smallest, "large terms cancel"))
 
 
@@ -521,6 +550,16 @@ NORMALIZE = Subject(
         Case({"p": 1.0, "eps": 5.0}, (Normal((1, 2), put=(-2.0, 3.0)),), "at eps itself", rough="a kink at eps"),
         Case({"p": inf}, (Normal((2, 3), put=(2.0, -2.0, 1.0)),), "two are the largest", rough="a kink"),
         Case({"eps": 0}, (Normal((2, 3)),)),
+        Case({"eps": -0.5}, (Normal((2, 3)),)),
+        *(Case({"p": p}, (Normal((2, 3)),)) for p in (-1.0, -2.0, -inf)),
+        *(
+            Case({"p": p, "eps": e}, (Normal((2, 3), put=(0.0,) * 3),), "a norm of 0", rough="0 / 0")
+            for p, e in ((0.0, 0.0), (1.0, 0.0), (2.0, -0.5), (inf, 0.0), (-1.0, 0.0))
+        ),
+        *(
+            Case({"p": p}, (Normal((2, 3), put=put),), f"with {put[0]}", rough="infinities")
+            for p, put in product((0.0, 0.5, 1.0, 2.0, inf, -1.0, -inf), ((nan,), (inf, 1.0, -inf)))
+        ),
         Case({}, (Normal((0, 3)),), "no rows"),
         Case({}, (Normal((2, 0)),), "nothing to normalize"),
         Case({}, (Normal((2, 1), put=(1e30, -1e-30)),), "single numbers of any size", rough="too large"),
@@ -528,21 +567,22 @@ NORMALIZE = Subject(
     ),
     strategy=normalize(),
     bad=(
-        Bad({"p": -1.0}, "greater_than_equal", ("p",)),
-        Bad({"p": nan}, "greater_than_equal", ("p",)),
+        Bad({"p": nan}, "value_error", ("p",), "Value error, an exponent must be a number", taken=NAN),
         Bad({"p": "2"}, "float_type", ("p",)),
-        Bad({"eps": -1.0}, "greater_than_equal", ("eps",)),
         Bad({"eps": inf}, "finite_number", ("eps",)),
     ),
     misfits=(
         twice("Normalize"),
         missing("Normalize"),
-        Misfit(
-            {"p": inf},
-            (Spec((2, 0)),),
-            "Normalize cannot take the largest of nothing: its input is (2, 0)",
-            field="p",
-            argument=0,
+        *(
+            Misfit(
+                {"p": p},
+                (Spec((2, 0)),),
+                f"Normalize cannot take the norm with p = {p:g} of nothing: its input is (2, 0)",
+                field="p",
+                argument=0,
+            )
+            for p in (inf, -1.0, -inf)
         ),
         only_floats("Normalize", Spec((2, 3), "bool")),
     ),

@@ -2,20 +2,19 @@
 
 from hypothesis import strategies as st
 
-from components.cases.case import SEEDS, Bad, Case, Draw, Labels, Misfit, Normal, Subject, shapes
+from components.cases.case import SEEDS, Bad, Case, Flags, Labels, Misfit, Normal, Subject, any_kind, shapes
 from declnet.core.spec import Spec
 
 
 @st.composite
 def padding(draw: st.DrawFn, dims: int) -> Case:
-    """Padding, or cropping of what there is."""
+    """Padding, or cropping of what there is; of other dimensions too."""
     number = st.integers(-2, 4)
-    sides = draw(number | st.tuples(*[number] * (2 * dims)))
+    sides = draw(number | st.integers(1, 3).flatmap(lambda count: st.tuples(*[number] * (2 * count))))
     pairs = (sides,) * (2 * dims) if isinstance(sides, int) else sides
     least = [-min(low, 0) - min(high, 0) for low, high in zip(pairs[::2], pairs[1::2], strict=True)][::-1]
     shape = (*draw(shapes(0, 2)), *(draw(st.integers(size, size + 4)) for size in least))
-    inputs: st.SearchStrategy[Draw] = st.sampled_from((Normal(shape), Labels(shape, 9)))
-    return Case({"padding": sides}, (draw(inputs),), seed=draw(SEEDS))
+    return Case({"padding": sides}, (draw(any_kind(shape)),), seed=draw(SEEDS))
 
 
 def subject(name: str, dims: int, mixed: tuple[int, ...]) -> Subject:
@@ -37,12 +36,38 @@ def subject(name: str, dims: int, mixed: tuple[int, ...]) -> Subject:
             Case({"padding": 1}, (Normal((0, *shape)),), "no rows"),
             Case({"padding": 1}, (Normal((2, *(0,) * dims)),), "nothing but padding"),
             Case({"padding": 1}, (Labels(shape, 9),), "integers"),
+            Case({"padding": 1}, (Flags(shape),), "booleans"),
+            *(Case({"padding": (1, 2, -1, 0, 3, 1)[:count]}, (Normal((2, 3, 4)),), "pairs") for count in (2, 4, 6)),
         ),
         strategy=padding(dims),
-        bad=(Bad({}, "missing", ("padding",)),),
+        bad=(
+            Bad({}, "missing", ("padding",)),
+            *(
+                Bad(
+                    {"padding": padding},
+                    "value_error",
+                    ("padding",),
+                    "Value error, a list must have two numbers for each dimension that is padded, the last "
+                    "dimension first",
+                )
+                for padding in ((1, 2, 3), (1,))
+            ),
+            Bad(
+                {"padding": ()},
+                "value_error",
+                ("padding",),
+                taken="no number says how much to pad; PyTorch pads nothing",
+            ),
+        ),
         misfits=(
             Misfit(
                 {"padding": 1}, (few,), f"{name} needs an input with {dims} dimensions but gets {few}", argument=0
+            ),
+            Misfit(
+                {"padding": (1,) * 6},
+                (Spec((4, 5)),),
+                f"{name} needs an input with 3 dimensions but gets (4, 5)",
+                argument=0,
             ),
             Misfit(
                 {"padding": -3},

@@ -35,7 +35,9 @@ def pool(draw: st.DrawFn, dims: int, *, largest: bool) -> Case:
     sizes = [draw(st.integers(number, number + 5)) for number in reach]
     batch = draw(st.sampled_from(((), (0,), (1,), (3,))))
     digits, put = draw(st.none() | st.just(0)), draw(SPECIALS)
-    return Case(arguments, (Normal((*batch, 2, *sizes), digits=digits, put=put),), seed=draw(SEEDS))
+    floats, shape = Normal((*batch, 2, *sizes), digits=digits, put=put), (*batch, 2, *sizes)
+    integers = st.just(Labels(shape, 2000, (-500, -7))) if dims == 2 or not largest else st.nothing()
+    return Case(arguments, (draw(st.just(floats) | integers),), seed=draw(SEEDS))
 
 
 @st.composite
@@ -142,6 +144,16 @@ def max_pool(dims: int) -> Subject:
                 (Case({"kernel_size": 2, "stride": 1, "padding": 1}, (Labels(shape, 9),), "integers"),)
                 * (dims == 2)
             ),
+            *(
+                (
+                    Case(
+                        {"kernel_size": (3,), "stride": (2,), "padding": (1,), "dilation": (1,)},
+                        (Normal(shape),),
+                        "one number for both",
+                    ),
+                )
+                * (dims == 2)
+            ),
             Case(
                 {"kernel_size": 17 if dims == 2 else 300},
                 (Normal((1, 2, *((18, 17) if dims == 2 else (300,)))),),
@@ -197,11 +209,27 @@ def avg_pool(dims: int, *more: Case) -> Subject:
             ),
             Case({"kernel_size": (2,) * dims, "stride": (1,) * dims, "padding": (1,) * dims}, (Normal(shape),)),
             Case({"kernel_size": 2}, (Normal(shape, put=(inf, nan, -inf)),), "not finite", rough="NaN"),
+            *(
+                Case(arguments, (Labels(shape, 2000, (-500, -7, -2)),), "integers")
+                for arguments in (
+                    {"kernel_size": 2},
+                    padded,
+                    {**padded, "ceil_mode": True, "count_include_pad": False},
+                )
+            ),
             *more,
         ),
         strategy=pool(dims, largest=False),
         bad=(*BAD, Bad({"kernel_size": 2, "count_include_pad": 1}, "bool_type", ("count_include_pad",))),
-        misfits=(*misfits(name, dims), floats_only(name, dims, {"kernel_size": 2})),
+        misfits=(
+            *misfits(name, dims),
+            Misfit(
+                {"kernel_size": 2},
+                (Spec(shape, "bool"),),
+                f"{name} takes floating-point numbers or integers but its input holds bools",
+                argument=0,
+            ),
+        ),
     )
 
 
@@ -212,6 +240,8 @@ AVG_POOL2D = avg_pool(
         Case({"kernel_size": (2, 3), "padding": 1, "divisor_override": divisor}, (Normal((2, 3, 5, 6)),))
         for divisor in (1, 5, -3)
     ),
+    Case({"kernel_size": 2, "divisor_override": -3}, (Labels((2, 3, 5, 6), 50, (-9, -8)),), "integers"),
+    Case({"kernel_size": (2,), "stride": (1,), "padding": (1,)}, (Normal((2, 3, 5, 6)),), "one number for both"),
     Case({"kernel_size": 2, "divisor_override": 3, "count_include_pad": False}, (Normal((2, 3, 5, 6)),)),
 )
 
@@ -226,6 +256,7 @@ def adaptive_avg_pool(dims: int, *more: Case) -> Subject:
             *(Case({"output_size": output}, (Normal(shape),)) for output in (1, 2, 3, 4, 6, 9)),
             Case({"output_size": 2}, (Normal(shape[1:]),), "no batch"),
             Case({"output_size": 2}, (Normal((0, *shape[1:])),), "no rows"),
+            Case({"output_size": 1}, (Normal((2, 0, *shape[2:])),), "no channels"),
             Case({"output_size": (3,) * dims}, (Normal(shape),)),
             Case({"output_size": 2}, (Normal((1, 1, *(18,) * dims)),), "long windows"),
             Case({"output_size": 2}, (Normal(shape, put=(inf, nan)),), "not finite", rough="NaN"),
@@ -235,14 +266,39 @@ def adaptive_avg_pool(dims: int, *more: Case) -> Subject:
         bad=(Bad({}, "missing", ("output_size",)),),
         misfits=(
             floats_only(name, dims, {"output_size": 1}),
-            Misfit(
-                {"output_size": 1},
-                (Spec(shape[:dims]),),
-                f"{name} takes {TAKES[dims]} but its input is {Spec(shape[:dims])}",
-                argument=0,
+            *(
+                Misfit(
+                    {"output_size": output},
+                    (Spec(shape[:dims]),),
+                    f"{name} takes {TAKES[dims]} but its input is {Spec(shape[:dims])}",
+                    argument=0,
+                    taken=taken,
+                )
+                for output, taken in (
+                    (2, ""),
+                    (1, "one window is the mean, which PyTorch takes of a matrix too" if dims == 2 else ""),
+                )
             ),
             Misfit(
-                {"output_size": 1}, (none,), f"{name} needs positions but its input {none} has none", argument=0
+                {"output_size": 1},
+                (none,),
+                f"{name} needs positions but its input {none} has none",
+                argument=0,
+                taken="the mean of nothing is NaN",
+            ),
+            Misfit(
+                {"output_size": 0},
+                (Spec(shape),),
+                f"{name} needs windows to train but its output is {Spec((*shape[:2], *(0,) * dims))}",
+                field="output_size",
+                in_training=True,
+            ),
+            Misfit(
+                {"output_size": 2},
+                (Spec((2, 0, *shape[2:])),),
+                f"{name} needs channels to train but its input is {Spec((2, 0, *shape[2:]))}",
+                argument=0,
+                in_training=True,
             ),
         ),
     )

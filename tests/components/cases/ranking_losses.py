@@ -5,12 +5,33 @@ from math import inf, nan
 
 from hypothesis import strategies as st
 
-from components.cases.case import SEEDS, Bad, Case, Draw, Labels, Misfit, Normal, Subject, shapes
+from components.cases.case import NAN, SEEDS, Bad, Case, Draw, Labels, Misfit, Normal, Subject, shapes
 from declnet.core.spec import Spec
 
 REDUCTIONS = ("mean", "sum", "none")
 SHAPES = ((), (4,), (3, 2), (2, 2, 2, 2))
-EXPONENTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, inf)
+EXPONENTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, inf, -1.0, -inf)
+LOST = ((nan,), (inf, 1.0))
+FLOATS_AND_INTEGERS = [kinds for kinds in product((Normal, Labels), repeat=3) if Labels in kinds]
+REPEATING = (((2, 3), (1, 3), (2, 1)), ((1, 3), (2, 3), (2, 3)), ((2, 1, 3), (1, 4, 3), (2, 4, 3)))
+
+
+def of_kinds(kinds: tuple[type, ...], shape: tuple[int, ...]) -> tuple[Draw, ...]:
+    """Floats and integers."""
+    return tuple(Normal(shape) if kind is Normal else Labels(shape, 5, (-2, 3, 1)) for kind in kinds)
+
+
+def named(kinds: tuple[type, ...]) -> str:
+    """The kinds, by name."""
+    return ", ".join(kind.__name__ for kind in kinds).lower()
+
+
+@st.composite
+def repeating(draw: st.DrawFn, least: int) -> tuple[tuple[int, ...], ...]:
+    """Three shapes with as many dimensions, in which sizes may be 1; the last `least` are the same."""
+    shape = draw(shapes(least, 4, side=1))
+    sizes = [[draw(st.sampled_from((size, 1))) for size in shape[: len(shape) - least]] for _ in range(3)]
+    return tuple((*some, *shape[len(shape) - least :]) for some in sizes)
 
 
 def order(shape: tuple[int, ...]) -> tuple[Draw, Draw, Draw]:
@@ -21,12 +42,14 @@ def order(shape: tuple[int, ...]) -> tuple[Draw, Draw, Draw]:
 @st.composite
 def rankings(draw: st.DrawFn) -> Case:
     """Scores far from each other and near, targets of either kind."""
-    shape = draw(shapes(0, 4))
-    target = Labels(shape, 2, put=(-1, 1, -1)) if draw(st.booleans()) else order(shape)[2]
+    first, second, third = draw(repeating(0) | shapes(0, 4).map(lambda shape: (shape,) * 3))
+    target = Labels(third, 2, put=(-1, 1, -1)) if draw(st.booleans()) else order(third)[2]
     special = draw(st.lists(st.sampled_from((inf, -inf, nan)), max_size=2).map(tuple))
     scale = draw(st.sampled_from((1.0, 1e-8, 1e8)))
     arguments = {"margin": draw(st.floats(-2, 2)), "reduction": draw(st.sampled_from(REDUCTIONS))}
-    return Case(arguments, (Normal(shape, scale, put=special), Normal(shape), target), seed=draw(SEEDS))
+    scores = Normal(first, scale, put=special), Normal(second)
+    inputs = tuple(draw(st.sampled_from((some, some, Labels(some.shape, 9)))) for some in scores)
+    return Case(arguments, (*inputs, target), seed=draw(SEEDS))
 
 
 def misfits(name: str, names: tuple[str, str, str]) -> tuple[Misfit, ...]:
@@ -35,27 +58,37 @@ def misfits(name: str, names: tuple[str, str, str]) -> tuple[Misfit, ...]:
     return (
         Misfit(
             {},
-            (Spec((4, 3)), Spec((4, 1)), Spec((4, 3))),
-            f"{name} compares arrays of one shape but its {first} is (4, 3) and its {second} (4, 1)",
+            (Spec((4, 3)), Spec((4, 2)), Spec((4, 3))),
+            f"{name} takes inputs whose shapes fit but its {first} is (4, 3) and its {second} (4, 2)",
             argument=1,
         ),
         Misfit(
             {},
-            (Spec((4, 3)), Spec((4, 3)), Spec((3,))),
-            f"{name} compares arrays of one shape but its {first} is (4, 3) and its {third} (3,)",
+            (Spec((1, 3)), Spec((4, 3)), Spec((2, 3))),
+            f"{name} takes inputs whose shapes fit but its {first} is (1, 3) and its {third} (2, 3)",
             argument=2,
         ),
         Misfit(
             {},
-            (Spec((4,), "int"), Spec((4,)), Spec((4,))),
-            f"{name} takes floating-point numbers but its {first} holds ints",
-            argument=0,
+            (Spec((4, 3)), Spec((4, 3)), Spec((3,))),
+            f"{name} takes inputs with as many dimensions but its {first} is (4, 3) and its {third} (3,)",
+            argument=2,
         ),
         Misfit(
             {},
-            (Spec((4,)), Spec((4,), "bool"), Spec((4,))),
-            f"{name} takes floating-point numbers but its {second} holds bools",
+            (Spec((4, 1)), Spec((4,)), Spec((4, 1))),
+            f"{name} takes inputs with as many dimensions but its {first} is (4, 1) and its {second} (4,); "
+            "a column becomes (N, 1) when it is written as a list: [column]",
             argument=1,
+        ),
+        *(
+            Misfit(
+                {},
+                tuple(Spec((4,), "bool" if index == wrong else "float") for index in range(3)),
+                f"{name} takes floating-point numbers or integers but its {names[wrong]} holds bools",
+                argument=wrong,
+            )
+            for wrong in range(3)
         ),
     )
 
@@ -70,6 +103,14 @@ MARGIN_RANKING = Subject(
             for r in REDUCTIONS
         ),
         *(Case({"reduction": r}, order((0, 2)), "no rows") for r in REDUCTIONS),
+        *(
+            Case({"margin": 0.5, "reduction": r}, of_kinds(kinds, (4,)), named(kinds))
+            for kinds, r in product(FLOATS_AND_INTEGERS, ("mean", "none"))
+        ),
+        *(
+            Case({"margin": 0.5, "reduction": r}, tuple(map(Normal, each)), "sizes that repeat")
+            for each, r in product(REPEATING, REDUCTIONS)
+        ),
         Case(
             {"reduction": "none", "margin": 1.0},
             (
@@ -87,15 +128,7 @@ MARGIN_RANKING = Subject(
         Bad({"margin": None}, "float_type", ("margin",)),
         Bad({"margin": inf}, "finite_number", ("margin",)),
     ),
-    misfits=(
-        *misfits("MarginRankingLoss", ("input1", "input2", "target")),
-        Misfit(
-            {},
-            (Spec((4,)), Spec((4,)), Spec((4,), "bool")),
-            "MarginRankingLoss takes floating-point numbers or integers but its target holds bools",
-            argument=2,
-        ),
-    ),
+    misfits=misfits("MarginRankingLoss", ("input1", "input2", "target")),
 )
 
 
@@ -107,7 +140,11 @@ def rows(*shape: int, spread: float = 1.0) -> tuple[Draw, Draw, Draw]:
 @st.composite
 def triplets(draw: st.DrawFn) -> Case:
     """Every norm, near and far."""
-    shape = draw(shapes(0, 4, side=1))
+    each = draw(repeating(1) | shapes(0, 4, side=1).map(lambda shape: (shape,) * 3))
+    spread = draw(st.sampled_from((0.1, 1.0, 10.0)))
+    special = draw(st.lists(st.sampled_from((inf, -inf, nan)), max_size=2).map(tuple))
+    floats = (Normal(each[0], put=special), Normal(each[1], spread), Normal(each[2]))
+    inputs = tuple(draw(st.sampled_from((some, some, Labels(some.shape, 9)))) for some in floats)
     arguments = {
         "margin": draw(st.floats(0.1, 4)),
         "p": draw(st.sampled_from(EXPONENTS)),
@@ -115,7 +152,7 @@ def triplets(draw: st.DrawFn) -> Case:
         "swap": draw(st.booleans()),
         "reduction": draw(st.sampled_from(REDUCTIONS)),
     }
-    return Case(arguments, rows(*shape, spread=draw(st.sampled_from((0.1, 1.0, 10.0)))), seed=draw(SEEDS))
+    return Case(arguments, inputs, seed=draw(SEEDS))
 
 
 SAME = (1.0, 2.0, 3.0)
@@ -164,23 +201,63 @@ TRIPLET_MARGIN = Subject(
             )
             for swap in (False, True)
         ),
+        *(
+            Case(
+                {"p": p, "margin": 30.0},
+                (Normal((2, 3), put=put), Normal((2, 3)), Normal((2, 3))),
+                f"with {put[0]}",
+                rough="infinities",
+            )
+            for p, put in product(EXPONENTS, LOST)
+        ),
+        *(
+            Case(
+                {"p": p, "margin": 30.0},
+                (Normal((2, 1), put=put), Normal((2, 1)), Normal((2, 1))),
+                f"single numbers with {put[0]}",
+                rough="infinities",
+            )
+            for p, put in product(EXPONENTS, LOST)
+        ),
+        *(
+            Case({"margin": 2.5, "reduction": "none", "swap": True}, of_kinds(kinds, (4, 2)), named(kinds))
+            for kinds in FLOATS_AND_INTEGERS
+        ),
+        *(
+            Case(
+                {"margin": 2.5, "reduction": r, "swap": r == "mean"}, tuple(map(Normal, each)), "sizes that repeat"
+            )
+            for each, r in product(
+                (((2, 3), (1, 3), (2, 3)), ((2, 1, 3), (1, 4, 3), (2, 4, 1)), ((2, 3), (2, 1), (1, 3))), REDUCTIONS
+            )
+        ),
     ),
     strategy=triplets(),
     bad=(
         Bad({"reduction": "average"}, "literal_error", ("reduction",)),
         Bad({"margin": 0.0}, "greater_than", ("margin",)),
-        Bad({"p": -1.0}, "greater_than_equal", ("p",)),
+        Bad({"p": nan}, "value_error", ("p",), "Value error, an exponent must be a number", taken=NAN),
         Bad({"eps": inf}, "finite_number", ("eps",)),
         Bad({"swap": "yes"}, "bool_type", ("swap",)),
     ),
     misfits=(
         *misfits("TripletMarginLoss", ("anchor", "positive", "negative")),
+        *(
+            Misfit(
+                {"p": p},
+                (Spec((4, 0)),) * 3,
+                f"TripletMarginLoss cannot take the norm with p = {p:g} of nothing: its anchor is (4, 0)",
+                field="p",
+                argument=0,
+            )
+            for p in (inf, -1.0, -inf)
+        ),
         Misfit(
-            {"p": inf},
-            (Spec((4, 0)),) * 3,
-            "TripletMarginLoss cannot take the largest of nothing: its anchor is (4, 0)",
-            field="p",
-            argument=0,
+            {},
+            (Spec((3, 1)), Spec((1, 4)), Spec((3, 1))),
+            "TripletMarginLoss compares distances between rows of one length but its anchor, positive and negative "
+            "are (3, 1), (1, 4), (3, 1)",
+            taken="a distance between rows of 4 numbers, compared with one between single numbers, has no sense",
         ),
     ),
 )
