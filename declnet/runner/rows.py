@@ -56,7 +56,6 @@ class Rows:
         self._fields = experiment.inputs | experiment.targets
         self._targets = list(checked(experiment))
         self._gathered = Gathered(experiment, self._look, alone=alone)
-        self.all = np.arange(len(self._gathered))
         self._settle(experiment, alone=alone)
 
     def of(self, experiment: Experiment) -> Rows:
@@ -70,11 +69,17 @@ class Rows:
         self._drop_last = self._training and experiment.config.loop.drop_last
         self.splits: dict[str, Array] = {} if alone else self._split()
         size = experiment.config.loop.batch_size
-        self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
+        full = len(self.splits["train"]) if "train" in self.splits else len(self._gathered)
+        self._batch_size = size if isinstance(size, int) else full
         if self._training:
             self._check_first_batch()
             for name, rows in self.splits.items():
                 self.require_fit(experiment, name, rows, training=name == "train")
+
+    @property
+    def all(self) -> Array:
+        """The numbers of all rows."""
+        return np.arange(len(self._gathered))
 
     @cached_property
     def digest(self) -> int:
