@@ -72,17 +72,17 @@ class Rows:
         self._drop_last = self._training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
         self._gathered = gathered or Gathered(experiment, alone=alone)
-        self.all = np.arange(self._gathered.count)
         self.splits: dict[str, Array] = {} if alone else self._split()
         self._starts = np.array([piece.start for piece in self._gathered.pieces])
-        train, first = self.splits.get("train", self.all[:0]), self._gathered.pieces[0]
+        train, first = self.splits.get("train", np.arange(0)), self._gathered.pieces[0]
         with located(experiment, first.source, None):
             self.learned = fitted(experiment, first.rows, train) if learned is None else learned
             require_room(experiment, self.learned)
         self._pieces = [self._transformed(experiment, piece) for piece in self._gathered.pieces]
         self.inverses = [*self._inverses(experiment)]
         size = experiment.config.loop.batch_size
-        self._batch_size = size if isinstance(size, int) else len(self.splits.get("train", self.all))
+        full = len(self.splits["train"]) if "train" in self.splits else self._gathered.count
+        self._batch_size = size if isinstance(size, int) else full
         if self._training:
             self._check_first_batch()
             for name, rows in self.splits.items():
