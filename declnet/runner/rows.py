@@ -88,6 +88,11 @@ class Rows:
             for name, rows in self.splits.items():
                 self.require_fit(experiment, name, rows, training=name == "train")
 
+    @property
+    def all(self) -> Array:
+        """The numbers of all rows."""
+        return np.arange(self._gathered.count)
+
     def of(self, experiment: Experiment) -> Rows:
         """The same rows as another fold of the same config splits them, and learns from them."""
         return Rows(experiment, training=self._training, gathered=self._gathered)
