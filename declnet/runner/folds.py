@@ -21,8 +21,9 @@ from declnet.runner.measure import collect, figures, for_json
 from declnet.runner.past import read
 from declnet.runner.rows import Rows
 from declnet.runner.signals import Signals
-from declnet.runner.train import Training, Within, done, last
+from declnet.runner.train import done, last
 from declnet.runner.trained import Trained
+from declnet.runner.training import Training, Within
 
 Figures = dict[str, dict[str, Any]]
 """By split, and by name."""

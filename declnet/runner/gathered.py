@@ -12,7 +12,8 @@ from declnet.core.spec import Array
 from declnet.core.transform import Rows, Texts
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, Path, RowError
-from declnet.runner.experiment import Experiment, placed
+from declnet.runner.experiment import Experiment
+from declnet.runner.findings import placed
 from declnet.runner.splitting import SPLIT, column_of, require_classes
 
 SOURCE: Path = ("data", "source")

@@ -1,0 +1,310 @@
+"""The epoch loop of one run."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import declnet
+from declnet.config.dump import dump
+from declnet.config.plain import plain
+from declnet.core.metric import Result
+from declnet.core.numerics import blocks
+from declnet.core.random import generator
+from declnet.core.spec import Array
+from declnet.core.threads import threads_for
+from declnet.errors import CheckpointError, NonFiniteError
+from declnet.plan.store import take
+from declnet.runner.accumulation import Accumulation
+from declnet.runner.average import Average
+from declnet.runner.class_weights import weighted
+from declnet.runner.clipping import clipping
+from declnet.runner.directory import Record, RunDirectory
+from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
+from declnet.runner.experiment import Experiment
+from declnet.runner.keeper import Keeper
+from declnet.runner.measure import for_json, measure
+from declnet.runner.model import Batch, Model, Optimization
+from declnet.runner.monitor import Ending, Mode, Monitor, Waiting, ending, lengths, monitor
+from declnet.runner.position import Partial, Saved
+from declnet.runner.rows import Rows
+from declnet.runner.schedule import Schedule
+from declnet.runner.scheduling import settled
+from declnet.runner.signals import Signals
+
+if TYPE_CHECKING:
+    from declnet.runner.initial import Taken
+
+REPORT_EVERY = 0.1
+"""Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The cross-validation that a run is a fold of: which one, of how many, and where all of them are."""
+
+    fold: int
+    folds: int
+    directory: Path
+
+
+class Training:
+    """One run, with everything allocated that it needs."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        rows: Rows | None = None,
+        within: Within | None = None,
+        saved: Saved | None = None,
+    ) -> None:
+        """Read the rows, if they have not been, and allocate. A run that begins also takes the weights that its
+        config starts from. DataError where the data are wrong.
+        """
+        self.started = time.perf_counter()
+        self.within = within
+        learned = None if saved is None else saved.learned(experiment)
+        self.rows = Rows(experiment, learned=learned) if rows is None else rows
+        experiment = weighted(experiment, self.rows)
+        self.experiment, self.loop = experiment, experiment.config.loop
+        self.noise = self.rows.noise = generator(experiment.config.seed, "noise")
+        self.config = settled(experiment.config, experiment.document, self.rows.steps)
+        self.order = generator(self.config.seed, "shuffle")
+        self.model = Model(experiment, self.rows.sizes(), self.noise)
+        self.store = self.model.store
+        self.store.initialize(generator(self.config.seed, "initialize"))
+        self.schedule = Schedule(self.config.scheduler, [settings for settings, _ in self.model.groups])
+        self.average = None if self.loop.ema is None else Average(self.loop.ema, self.store)
+        self.optimization = Optimization(
+            self.schedule.at(1, 0),
+            self.store,
+            clip=clipping(self.loop, self.store),
+            follow=None if self.average is None else self.average.update,
+        )
+        self.accumulation = Accumulation(self.rows, self.model) if self.loop.accumulate > 1 else None
+        self.monitor = self._monitor(self.loop.monitor)
+        self.waiting = Waiting()
+        self.partial = Partial()
+        self.taken = self._start() if saved is None else None
+        self.init = None if self.taken is None else self.taken.plain
+        self.parameters = sum(param.size for param in self.store.params.values())
+
+    def _start(self) -> Taken | None:
+        """Put the weights that the config starts from in place of what was drawn, if it has any."""
+        init = self.config.init
+        if init is None:
+            return None
+        from declnet.runner.initial import fill
+
+        return fill(self.store, init, self.experiment.graph(self.experiment.batch), self.experiment.document)
+
+    def events(
+        self, directory: RunDirectory, saved: Saved | None = None, watched: Signals | None = None
+    ) -> Iterator[Event]:
+        """The whole run, or what is left of it; signals are watched by whoever runs several."""
+        self.directory = directory
+        self.keeper = Keeper(directory, self.loop.checkpoint_every, self.monitor, self.rows.learned.state_dict())
+        # What overflows shows in the loss, which is checked at every step.
+        watching: AbstractContextManager[Signals] = Signals() if watched is None else nullcontext(watched)
+        with np.errstate(all="ignore"), threads_for(self.model.largest), watching as signals:
+            yield from self._events(signals, saved)
+
+    def _events(self, signals: Signals, saved: Saved | None) -> Iterator[Event]:
+        records = self.directory.cut(0) if saved is None else self._restore(saved)
+        text = dump(plain(self.config, self.directory.path), f"written by declnet {declnet.__version__}")
+        self.directory.write_config(text)
+        rows = {name: len(numbers) for name, numbers in self.rows.splits.items()}
+        done = None if saved is None else (len(records), self.partial.step)
+        epochs, total = lengths(self.loop, self.rows.steps)
+        fold = None if self.within is None else (self.within.fold, self.within.folds)
+        yield Started(
+            self.directory.path,
+            self.config.name,
+            self.parameters,
+            rows,
+            epochs,
+            self.rows.steps,
+            total,
+            done,
+            fold,
+            self.taken,
+        )
+        record = records[-1] if records else {}
+        while self.partial.step or self._ending(len(records)) is None:
+            begun, epoch = time.perf_counter() - self.partial.seconds, len(records) + 1
+            record = {"epoch": epoch, "train_loss": (yield from self._epoch(epoch, signals))}
+            with nullcontext() if self.average is None else self.average.applied():
+                better = self._judge(record, begun)
+            records.append(record)
+            self.directory.append(record)
+            yield EpochEnded(record, better)
+            if self._ending(epoch) is not None or self.keeper.due(epoch):
+                self._save(epoch, self.order.bit_generator.state, Partial())
+        yield Finished(self._finish(record))
+
+    def _judge(self, record: Record, begun: float) -> bool:
+        """Evaluate at the end of an epoch and complete its record; whether it is the best."""
+        epoch = int(record["epoch"] or 0)
+        last = self._ending(epoch) is not None
+        if "val" in self.rows.splits and (last or epoch % self.loop.evaluate_every == 0):
+            found = self._evaluate("val")
+            figures = for_json(found) | {"loss": found["loss"]}  # a metric may be undefined, the loss may not
+            record |= {f"val_{name}": value for name, value in figures.items() if not isinstance(value, list)}
+        record["lr"] = self.optimization.settings[0].lr
+        record["seconds"] = round(time.perf_counter() - begun, 6)
+        self._require_finite(record)
+        stopping = self.loop.early_stopping
+        if stopping is not None:
+            watched = self._monitor(stopping.monitor or self.loop.monitor, stopping.mode)
+            if (figure := record.get(watched.name)) is not None:
+                self.waiting = self.waiting.after(figure, stopping, watched)
+        self.schedule.watch(record)
+        value = record.get(self.monitor.name)
+        return value is not None and self.keeper.note(epoch, value, self.store.state_dict())
+
+    def _monitor(self, name: str | None, mode: Mode | None = None) -> Monitor:
+        found = monitor(self.loop, name, mode, validated="val" in self.rows.splits)
+        if isinstance(found, str):
+            raise AssertionError(f"a config that was checked: {found}")
+        return found
+
+    def _ending(self, epoch: int) -> Ending | None:
+        return ending(self.loop, epoch, self.optimization.step_count, self.waiting)
+
+    def _batches(self, rows: Array, skip: int) -> Iterator[tuple[Batch, int]]:
+        """What each step of an epoch is made with, and how many rows: the first `skip` steps are done, and the last
+        ones may be more than there are to be.
+        """
+        batches: Iterator[tuple[Batch, int]]
+        if self.accumulation is None:
+            batches = self.rows.batches(rows, self.model.plans, training=True, skip=skip)
+        else:
+            batches = self.accumulation.groups(rows, self.loop.accumulate, skip)
+        if self.loop.max_steps is None:
+            return batches
+        return islice(batches, max(0, self.loop.max_steps - self.optimization.step_count))
+
+    def _epoch(self, epoch: int, signals: Signals) -> Generator[Event, None, float]:
+        """One pass over the training rows, or the rest of it; the mean loss of a row."""
+        rows = self.rows.splits["train"]
+        order = self.order.bit_generator.state
+        if self.loop.shuffle:
+            rows = self.order.permutation(rows)
+        partial, self.partial = self.partial, Partial()
+        total, seen, begun = partial.loss, partial.rows, time.perf_counter()
+        reported = begun
+        for step, (batch, count) in enumerate(self._batches(rows, partial.step), partial.step + 1):
+            self.optimization.settings = self.schedule.at(epoch, self.optimization.step_count)
+            try:
+                total += self.optimization.step(batch) * count
+            except NonFiniteError as error:
+                raise self._diverged(f"epoch {epoch}, step {step}: {error.diagnostics[0].message}") from error
+            seen += count
+            now = time.perf_counter()
+            if signals.received is not None:
+                seconds = partial.seconds + now - begun
+                self._save(epoch - 1, order, Partial(step=step, loss=total, rows=seen, seconds=seconds))
+                whole = self.directory.path if self.within is None else self.within.directory
+                kept = f"{self.keeper.last} holds what was learned; to go on: --resume {whole}"
+                raise signals.refusal(f"{self._where}stopped by a signal at epoch {epoch}, step {step}; {kept}")
+            if now - reported > REPORT_EVERY:
+                reported = now
+                yield Stepped(epoch, step)
+        return total / seen
+
+    def _require_finite(self, record: Record) -> None:
+        """The losses of single steps were checked; the validation's, and the last step's doing, were not."""
+        for name, value in record.items():
+            if value is not None and not math.isfinite(value):
+                raise self._diverged(f"epoch {record['epoch']}: {name} is {value}")
+        for name, array in self.store.state_dict().items():
+            if not all(np.isfinite(block).all() for (block,) in blocks(array)):
+                raise self._diverged(f"epoch {record['epoch']}: {name} holds what is not a finite number")
+
+    def _diverged(self, message: str) -> NonFiniteError:
+        """Say when, and what is left."""
+        saved = self.keeper.saved_epoch
+        kept = f"; {self.keeper.directory / 'last.npz'} holds epoch {saved}" if saved else ""
+        return NonFiniteError(f"{self._where}{message}{kept}; a lower optimizer.lr usually helps")
+
+    @property
+    def _where(self) -> str:
+        """What a message begins with where this is one of several runs."""
+        return "" if self.within is None else f"fold {self.within.fold} of {self.within.folds}: "
+
+    def _evaluate(self, name: str) -> dict[str, Result]:
+        """Loss and metrics over a whole split."""
+        return measure(self.model, self.rows, self.rows.splits[name])
+
+    def _save(self, epoch: int, order: Mapping[str, object], partial: Partial) -> None:
+        """Write a checkpoint: `epoch` epochs are done, and `partial` of the next, in the order drawn from this
+        state of the shuffling generator.
+        """
+        meta: dict[str, object] = {"step": self.optimization.step_count, "partial": partial.model_dump()}
+        meta |= {"waiting": self.waiting.model_dump(), "data": self.rows.digest}
+        meta |= {} if self.init is None else {"init": self.init}
+        meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
+        self.keeper.save(epoch, self._state, meta)
+
+    def _restore(self, saved: Saved) -> list[Record]:
+        """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
+        where = saved.position
+        saved.require_data(self.rows.digest)
+        if where.partial.step > self.rows.steps or (where.partial.step > 0) != (where.partial.rows > 0):
+            raise CheckpointError(f"{saved.path}: of another run: an epoch of this one has {self.rows.steps} steps")
+        average = {} if self.average is None else self.average.state_dict()
+        self.store.load_state_dict(saved.part("model/"), str(saved.path))
+        self.optimization.load_state_dict(saved.part("optimizer/"), where.step, str(saved.path))
+        take(average, saved.part("ema/"), "average", str(saved.path))
+        take(self.schedule.state_dict(), saved.part("scheduler/"), "scheduler", str(saved.path))
+        saved.restore(self.noise, "noise")
+        saved.restore(self.order, "shuffle")
+        self.partial, self.waiting, self.init = where.partial, where.waiting, where.init
+        self.keeper.restore(where, self.store.state_dict())
+        records = self.directory.cut(where.epoch)
+        self.directory.remove_summary()
+        self.started -= sum(record["seconds"] or 0 for record in records) + where.partial.seconds
+        return records
+
+    def _state(self) -> dict[str, Array]:
+        parts = {"model": self.store.state_dict(), "optimizer": self.optimization.state_dict()}
+        parts |= {"ema": {} if self.average is None else self.average.state_dict()}
+        parts |= {"scheduler": self.schedule.state_dict()}
+        return {f"{part}/{name}": array for part, state in parts.items() for name, array in state.items()}
+
+    def _finish(self, record: Record) -> dict[str, object]:
+        """Evaluate the best parameters, and write the summary."""
+        best = self.keeper.best
+        if best.state is not None:
+            self.store.load_state_dict(best.state)
+        summary: dict[str, object] = {
+            "name": self.config.name,
+            "declnet": declnet.__version__,
+            "seed": self.config.seed,
+            "epochs": record["epoch"],
+            "ended_by": self._ending(int(record["epoch"] or 0)),
+            "steps": self.optimization.step_count,
+            "parameters": self.parameters,
+            "rows": {name: len(rows) for name, rows in self.rows.splits.items()},
+            "last": record,
+            "best_epoch": best.epoch,
+        }
+        if self.init is not None:
+            summary["init"] = self.init
+        for name in ("val", "test"):
+            if name in self.rows.splits:
+                summary[name] = for_json(self._evaluate(name))
+        if self.rows.learned.classes:
+            summary["classes"] = {name: list(own) for name, own in self.rows.learned.classes.items()}
+        summary["run_dir"] = str(self.directory.path)
+        summary["seconds"] = round(time.perf_counter() - self.started, 3)
+        self.directory.write_summary(summary)
+        return summary
