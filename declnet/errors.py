@@ -7,8 +7,9 @@ mend it; a config with six mistakes raises one `ConfigError` with six diagnostic
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Literal
+
+from declnet.records import record
 
 Path = tuple[str | int, ...]
 """A key path: `("model", 0, "in_features")` is written `model[0].in_features`."""
@@ -47,7 +48,7 @@ def dotted(path: Path) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """Where a value that is written as a reference, `${vars.width}`, really stands: its key path and its place."""
 
@@ -61,7 +62,7 @@ class Origin:
         return f"{dotted(self.path)}, {self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mark:
     """A place in a text: file name, 1-based line and column, and the line itself for the caret. `origin` is where
     the value comes from, if what stands here only refers to it.
@@ -78,7 +79,7 @@ class Mark:
         object.__setattr__(self, "source", _masked(self.source))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Diagnostic:
     """One mistake: the message, where it is (as far as that is known), and how severe it is."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from declnet.app import warn
@@ -13,6 +12,7 @@ from declnet.app.matrix import show_matrix
 from declnet.app.output import count, figure, print_json, table, write
 from declnet.app.progress import Progress, silent
 from declnet.core.metric import matrices
+from declnet.records import record
 from declnet.runner import resumption
 from declnet.runner.events import Event, Finished
 from declnet.runner.experiment import Experiment, load
@@ -21,7 +21,7 @@ from declnet.runner.train import resume
 from declnet.runner.train import train as run
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """What to train: a config, into a new directory; or the run in a directory on, with a config that agrees."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from declnet.app.output import write, written
+from declnet.records import record
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -17,7 +17,7 @@ ASCII = ("|- ", "|  ", "`- ")
 """Before a branch, before what hangs on it while others follow, and before the last branch."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Branch:
     """One entry of a tree: its name and what it is on one line, its details on lines below."""
 

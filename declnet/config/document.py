@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from declnet.errors import Diagnostic, Mark, Path
+from declnet.records import record
 
 Scalar: TypeAlias = str | int | float | bool | None
 Value: TypeAlias = Scalar | tuple["Value", ...] | dict[str, "Value"]
@@ -109,7 +109,7 @@ class Source:
         return Mark(self.file, self.line or row + 1, offset - start + 1, shown)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """The data, where each value starts, and where each mapping key starts (its path ends in that key).
 

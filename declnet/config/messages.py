@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +18,7 @@ from declnet.core.registry import REGISTRIES, Registry, optimizers
 from declnet.core.suggest import any_of, nearest
 from declnet.core.wrapper import Wrapper
 from declnet.errors import Path, PluginError
+from declnet.records import record
 
 SECTIONS: dict[str, type[Settings]] = {
     "": Config,
@@ -36,7 +36,7 @@ CHILDREN = ("layers", "modules", "values", "parameters")
 """What the wrappers call what they hold: each its own way, as PyTorch does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refusal:
     """One mistake within a model: the message, and the path from the model to it."""
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from declnet.core.laws import Law
 from declnet.core.spec import KINDS, Array, Kind, Spec
 from declnet.errors import ShapeError
+from declnet.records import record
 
 
 class Settings(BaseModel):
@@ -61,7 +62,7 @@ Action = Callable[[], None]
 """A bound step: every array it touches was decided when it was made."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """What a plan runs of one component: forward, and in a training plan backward."""
 
@@ -69,7 +70,7 @@ class Step:
     backward: Action | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     """A learnable array that a component asks for: its shape and its first values."""
 
@@ -79,7 +80,7 @@ class Parameter:
     """Whether the config itself says the first values, so that no `init` further out does."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Buffer:
     """Lasting state that is not learned (running statistics): saved with the model, never differentiated."""
 
@@ -88,7 +89,7 @@ class Buffer:
     kind: Kind = "float"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scratch:
     """Work space of one step. `saved` keeps its contents from forward to backward (a mask, say);
     otherwise the arena lends it to other steps between the two.
@@ -243,7 +244,7 @@ class Loss(Module, ABC):
         raise AssertionError(f"{type(self).__name__} weighs no classes")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Arity:
     """The names of a module's inputs; a variadic one takes any number of at least one."""
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from declnet.core.numerics import blocks
 from declnet.core.spec import Array
+from declnet.records import record
 
 
 class Law(Protocol):
@@ -24,7 +24,7 @@ class Law(Protocol):
         """Write the first values into `out`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Uniform:
     """Independent draws from U(low, high)."""
 
@@ -39,7 +39,7 @@ class Uniform:
             block[...] = rng.uniform(self.low, self.high, block.size)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Normal:
     """Independent draws from N(mean, std²)."""
 
@@ -52,7 +52,7 @@ class Normal:
             block[...] = rng.normal(self.mean, self.std, block.size)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constant:
     """One value everywhere."""
 

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias
 
 from pydantic_core import CoreSchema, core_schema
@@ -11,6 +10,7 @@ from declnet.core.component import Component
 from declnet.core.spec import Array, Spec
 from declnet.core.wrapper import Refs
 from declnet.errors import Path
+from declnet.records import record
 
 Result: TypeAlias = float | list[list[int]]
 """One number, not a finite one where the metric is undefined; or a matrix of counts."""
@@ -60,7 +60,7 @@ INPUTS: Final = ("output", "target")
 """What a metric reads."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measure:
     """A metric of a config, and what it reads."""
 

@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema, core_schema
 from declnet.core.component import Component
 from declnet.core.numerics import BLOCK
 from declnet.core.spec import Array, Kind
+from declnet.records import record
 
 NonNegative = Annotated[float, Field(ge=0)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -38,7 +39,7 @@ Update = Callable[[O_contra, int], None]
 """One step: the settings of the moment and the number of the step, counted from 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """An array of optimizer state: its shape, first value and kind."""
 
@@ -87,7 +88,7 @@ class Optimizer(Component, ABC):
         """Make the update for these vectors."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Override:
     """Other settings for some parameters: patterns of their names, and the optimizer with what is said changed."""
 
@@ -96,7 +97,7 @@ class Override:
     changed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tuned:
     """An optimizer, and the settings of parameter groups; a parameter is in the first group that matches it."""
 

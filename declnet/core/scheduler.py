@@ -7,7 +7,6 @@ are saved beside the optimizer's.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -16,6 +15,7 @@ from pydantic_core import CoreSchema, core_schema
 from declnet.core.component import Component
 from declnet.core.optimizer import Optimizer
 from declnet.core.spec import Array
+from declnet.records import record
 
 Interval = Literal["step", "epoch"]
 Positive = Annotated[float, Field(gt=0)]
@@ -92,7 +92,7 @@ def miscounted(scheduler: Scheduler, names: Sequence[str], groups: int) -> Itera
             yield name, f"takes one number{each}; got a list of {len(value)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scheduled:
     """A scheduler, what it counts, the warm-up before it, and the figure that it watches."""
 

@@ -2,16 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from declnet.core.component import Component
 from declnet.core.spec import Array, Kind
 from declnet.core.transform import Rows
 from declnet.errors import Mark, Path
+from declnet.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """What a source holds for each row under one name. `kind` None: a number, read as the config says. `refused`:
     why no field can be made of it, where that is so. `text`: whether its cells are texts, or may be read as such.

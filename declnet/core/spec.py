@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+
+from declnet.records import record
 
 Kind = Literal["float", "int", "bool"]
 """`float` is the config's dtype (float32 or float64), `int` is int64: index arrays and class labels."""
@@ -31,7 +32,7 @@ def numpy_dtype(kind: Kind, dtype: DType) -> np.dtype[Any]:
     return np.dtype({"float": dtype, "int": "int64", "bool": "bool"}[kind])
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """Shape and kind of an array. The batch dimension is part of the shape, as in PyTorch."""
 

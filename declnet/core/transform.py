@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -12,12 +12,13 @@ import numpy as np
 from declnet.core.component import Component
 from declnet.core.spec import Array, Kind, Spec
 from declnet.errors import ShapeError
+from declnet.records import record
 
 MISSING = -1
 """The code of a cell that holds no text."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Texts:
     """Rows of texts: for each cell the index of its text among the `values`, MISSING where it has none."""
 
@@ -43,7 +44,7 @@ Passes: TypeAlias = Callable[[], Iterator[Rows]]
 """Goes through the training rows block by block, each time it is called."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cells:
     """What is known of a field's rows before they are read: the shape of one, and what its cells hold.
 
@@ -91,7 +92,7 @@ def first(wrong: Array) -> tuple[int, ...]:
     return tuple(map(int, np.argwhere(wrong)[0]))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StateSpec:
     """An array of a state: its shape, None for a size that the rows decide, and whether it holds texts."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar, Protocol, TypeAlias
 
 from pydantic_core import CoreSchema, core_schema
@@ -12,12 +12,13 @@ from pydantic_core import CoreSchema, core_schema
 from declnet.core.component import Component, Loss, Module, arity
 from declnet.core.initializer import Initialization
 from declnet.errors import Path
+from declnet.records import record
 
 Refs: TypeAlias = tuple[str, ...] | Mapping[str, str] | None
 """The values that are read, by name: in their order, by argument, or left out."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """A value in the graph, by its index."""
 
@@ -28,7 +29,7 @@ Flow: TypeAlias = tuple[Value | None, ...]
 """What goes on to the next node: values, None for each that a mistake left unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Output:
     """What a node gives: the values that flow on, and those that have names of their own below the node's.
 
@@ -49,7 +50,7 @@ UNKNOWN = Output((None,))
 """The output of what is wrong and has been reported."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One entry of a list of nodes: a component, what it is called and what it reads, or another use of one.
 
@@ -85,7 +86,7 @@ class Node:
         return core_schema.is_instance_schema(cls)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Term:
     """One term of the loss: what it reads, and what it is multiplied with."""
 
@@ -100,7 +101,7 @@ class Term:
         return core_schema.is_instance_schema(cls)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a node is called: the name of the call, and the prefix of its weights, the same in every use."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from declnet.data.kinds import Column, Seen
 from declnet.data.sources.csv_table import LINE, Table, opened
+from declnet.records import record
 
 DELIMITERS = (",", ";", "\t", "|")
 """What cells are set apart by; of two that come as often in a header, the first."""
@@ -15,7 +15,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Guess:
     """A file, and a guess at each of its columns, in the file's order."""
 

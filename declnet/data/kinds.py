@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from declnet.core.spec import Array
 from declnet.core.suggest import some
 from declnet.data.files import printable, quote
+from declnet.records import record
 
 Kind = Literal["number", "integer category", "text category", "text", "identifier", "date", "constant"]
 
@@ -48,7 +49,7 @@ ROWS = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key)|index|row|row_?id|nr|no)|.
 """What columns are called that name their rows."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A guess at a column, and why. `missing` and `odd` are cells with how often they come: those that stand for a
     missing value, and, among numbers, those that are none. `values` are all different ones where they are few, the

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from io import BufferedReader, BytesIO
 from tokenize import TokenError
 from typing import IO, Any
@@ -17,6 +16,7 @@ from declnet.core.source import Column
 from declnet.core.spec import Array, Kind
 from declnet.data.files import fill, first_line
 from declnet.errors import DataError
+from declnet.records import record
 
 HEADER = 1 << 14
 """Bytes that a header has at most: NumPy itself refuses a text of more than 10,000."""
@@ -40,7 +40,7 @@ class Malformed(Exception):  # noqa: N818 - whoever knows the file makes an erro
     """The bytes are not an array as NumPy writes it; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Header:
     """What an array's header says, and how many bytes of the file it is."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,12 +14,13 @@ from declnet.core.spec import Array, DType, Kind, Spec, numpy_dtype
 from declnet.core.transform import MISSING, Cells, Rows, Texts, Transform
 from declnet.data import chain
 from declnet.errors import RowError, ShapeError
+from declnet.records import record
 
 BLOCK = 1 << 20
 """Bytes of a column that are looked at at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """One data field: its columns, whether they are stacked to a vector, and the spec of one row as the model reads
     it. `transforms` make that of `cells`, what the columns hold.

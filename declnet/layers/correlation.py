@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Final
 
 import numpy as np
 
 from declnet.core.spec import Array
+from declnet.records import record
 
 POSITIONS: Final = 768
 """Columns that a matrix product should have at least; samples are put together for it (measured)."""
@@ -40,7 +41,7 @@ Part = tuple[slice, slice, "Correlation"]
 Index = tuple[slice, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Axis:
     """One dimension: output[p] = sum over t of weight[t] * input[p * stride + t * dilation - low]."""
 
@@ -91,7 +92,7 @@ class Axis:
             yield positions, slice(taps[0], taps[-1] + 1, self.stride // common), axis
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Correlation:
     """The sizes of a convolution; `channels` and `outputs` are those of one group.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal, Self, final
 
 import numpy as np
@@ -15,9 +14,10 @@ from declnet.core.numerics import BLOCK
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
 from declnet.errors import DataError, ShapeError
+from declnet.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _ZeroRow:
     """The draws of another law, and zeros in one row."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from declnet.core.component import Parameter, Scratch
 from declnet.core.laws import Constant
 from declnet.core.numerics import BLOCK
+from declnet.records import record
 
 SIZE: Final = 4 * BLOCK
 """Elements worked on at a time: some twenty calls go over each block, and in smaller ones they would show."""
@@ -18,7 +18,7 @@ Place = tuple[slice, slice]
 """Some samples and some groups."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class View:
     """An input seen as (samples, groups, channels, places). Each channel has a weight and a bias; each group in
     each sample has a mean and a variance, or, `across` samples, each group, which is then one channel. What is

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from declnet.core.spec import Array
+from declnet.records import record
 
 DECREASE = 1e-4
 """Share of the decrease that the slope promises, which a step must bring (c1)."""
@@ -25,7 +25,7 @@ NARROW = 1e-9
 """A bracket within which no parameter moves by this much is done: PyTorch's own, whatever tolerance_change is."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Point:
     """A place on the line: how far along, the loss, its slope along the line, and its gradient.
 
@@ -43,7 +43,7 @@ Probe = Callable[[float, Array], Point]
 """Evaluates at a step; the gradient goes to the array."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineSearch:
     """A search from `start` along a line that leads down.
 

@@ -9,9 +9,10 @@ from declnet.core.component import Buffer, Module, Parameter
 from declnet.core.spec import Spec
 from declnet.core.wrapper import Node, Refs, join
 from declnet.errors import Path, Severity, ShapeError
+from declnet.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """One component applied to some values. Two calls with one `owner` share its parameters and buffers."""
 
@@ -40,7 +41,7 @@ class Visit:
     visits: list[Visit] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """Something wrong with the graph, at a key path of the config."""
 

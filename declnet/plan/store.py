@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -12,12 +11,13 @@ import numpy as np
 from declnet.core.component import Buffer, Parameter
 from declnet.core.spec import Array, DType, numpy_dtype
 from declnet.errors import CheckpointError, MachineError
+from declnet.records import record
 
 ALIGNMENT = 64
 """Bytes at which every parameter starts: a cache line, and the widest vector register."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Places:
     """Where each parameter starts in the flat vector, the slice of each group, and the elements in all."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from abc import ABC
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar, Final, Literal, final
 
 import numpy as np
@@ -16,12 +15,13 @@ from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
 from declnet.layers.sizes import require_channels_first
+from declnet.records import record
 
 SHORT: Final = 8
 """Positions of a window that are added up one by one (measured)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Axis:
     """One dimension: window i covers floor(i * size / output) up to ceil((i + 1) * size / output).
 

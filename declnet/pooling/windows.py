@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from typing import ClassVar, Self
 
@@ -15,11 +15,12 @@ from declnet.core.component import Module
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
 from declnet.layers.sizes import Sizes, each, require_channels_first
+from declnet.records import record
 
 Index = tuple[slice, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Axis:
     """One dimension: tap t of window p lies at p * stride + t * dilation - padding."""
 
@@ -63,7 +64,7 @@ class Axis:
         return slice(start, stop), slice(first, last, self.stride) if stop > start else slice(0)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Windows:
     """The windows along all dimensions."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path as FilePath
 from typing import Final
@@ -14,6 +13,7 @@ from declnet.config.plain import plain
 from declnet.config.read import read
 from declnet.core.suggest import did_you_mean, some
 from declnet.errors import ConfigError, Path
+from declnet.records import record
 from declnet.runner.directory import RUNS
 from declnet.runner.experiment import MOST
 from declnet.runner.files import machine
@@ -30,7 +30,7 @@ ABSENT: Final = Absent.ABSENT
 Key = str | int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """A key path, and what each config has there: where only the order is another, the names in that order."""
 

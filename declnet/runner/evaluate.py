@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +16,7 @@ from declnet.core.source import Source, innermost
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
 from declnet.errors import ConfigError, dotted
+from declnet.records import record
 from declnet.runner.experiment import Experiment
 from declnet.runner.measure import matrix_names, measure
 from declnet.runner.model import Model
@@ -27,7 +27,7 @@ Part = Literal["test", "val", "train", "all"]
 """Which rows: those of a split, drawn as in training, or all of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evaluation:
     """Figures, and of how many rows. `matrices` are the axes of the figures that are such, `names` the names of
     their classes where they are known.

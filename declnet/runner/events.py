@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from declnet.records import record
 
 if TYPE_CHECKING:
     from declnet.runner.initial import Taken
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Started:
     """Everything is allocated; the first step comes next."""
 
@@ -32,7 +33,7 @@ class Started:
     """What the network starts from, where that is a file of weights."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stepped:
     """A step is done. Sent a few times a second at most."""
 
@@ -41,7 +42,7 @@ class Stepped:
     """Of this epoch, counted from 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EpochEnded:
     """An epoch and its evaluation are done; `record` is its line in metrics.jsonl."""
 
@@ -49,7 +50,7 @@ class EpochEnded:
     best: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finished:
     """The run is complete and on disk; `summary` is summary.json."""
 
@@ -58,7 +59,7 @@ class Finished:
     """Whether it was so already, and nothing has been done."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FoldEnded:
     """In a cross-validation a fold's run is complete and on disk; `summary` is its summary.json."""
 

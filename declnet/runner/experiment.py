@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, final
 
@@ -26,6 +26,7 @@ from declnet.errors import CheckpointError, ConfigError, DataError, Diagnostic, 
 from declnet.plan.graph import Graph
 from declnet.plan.lint import lint
 from declnet.plan.trace import trace
+from declnet.records import record
 from declnet.runner import scheduling, splitting
 from declnet.runner.fields import Fields, described
 from declnet.runner.findings import Findings
@@ -41,7 +42,7 @@ MOST = 20
 Unknown = dict[str, Spec | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Experiment:
     """A config that holds together: nothing has been allocated, and no row has been read."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 
 from declnet.core.numerics import BLOCK
 from declnet.core.optimizer import Optimizer
@@ -13,11 +12,12 @@ from declnet.core.wrapper import join
 from declnet.plan.graph import Graph
 from declnet.plan.liveness import Layout, lay_out
 from declnet.plan.store import elements, place
+from declnet.records import record
 from declnet.runner.experiment import Experiment
 from declnet.runner.scheduling import first
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeFigures:
     """One call of a component, for one batch. What calls share is counted where it is called first."""
 
@@ -35,7 +35,7 @@ class NodeFigures:
     its input has none. Not all are in use at once, so the arena is smaller than their sum."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Memory:
     """Bytes of the arrays that a run with full batches allocates, the data aside.
 
@@ -60,7 +60,7 @@ class Memory:
         return self.parameters + self.gradients + self.optimizer + self.activations + self.best_epoch
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Figures:
     """A network in figures."""
 

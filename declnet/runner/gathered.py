@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from declnet.config.split import Part
 from declnet.core.source import Asked, Source
@@ -12,6 +11,7 @@ from declnet.core.spec import Array
 from declnet.core.transform import Rows, Texts
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, Path, RowError
+from declnet.records import record
 from declnet.runner.experiment import Experiment
 from declnet.runner.findings import placed
 from declnet.runner.splitting import SPLIT, column_of, require_classes
@@ -19,7 +19,7 @@ from declnet.runner.splitting import SPLIT, column_of, require_classes
 SOURCE: Path = ("data", "source")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Piece:
     """The rows of one source: its fields, and the number that its first row has among all."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from declnet.core.suggest import did_you_mean, some
 from declnet.errors import ConfigError, DeclnetError, Diagnostic
+from declnet.records import record
 from declnet.runner.directory import RUNS
 from declnet.runner.files import machine
 from declnet.runner.past import Run, config_of, read
@@ -16,7 +17,7 @@ COUNTS = ("epochs", "parameters", "best_epoch", "seconds")
 """What runs can be sorted by, beside their figures."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class History:
     """The runs that were asked for, how many there are, and warnings of what is none or is damaged."""
 

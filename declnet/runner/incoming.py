@@ -7,7 +7,7 @@ import math
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -18,6 +18,7 @@ from declnet.core.spec import Array
 from declnet.data import table
 from declnet.data.sources.csv_stream import Table, opened, stream
 from declnet.errors import DataError, Diagnostic, RowError
+from declnet.records import record
 from declnet.runner.checkpoint import DAMAGE
 from declnet.runner.experiment import Experiment
 from declnet.runner.inputs import Rows, prepared, require_counts, require_names, require_shape
@@ -78,7 +79,7 @@ def _table(read: Table, experiment: Experiment, learned: Learned, multiple: int)
         yield stacked
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Member:
     """An array in an archive, behind its header."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from declnet.data.files import printable
 from declnet.errors import CheckpointError, ConfigError, Diagnostic
 from declnet.plan.graph import Graph
 from declnet.plan.store import Store
+from declnet.records import record
 from declnet.runner import weights
 from declnet.runner.weights import PLACE, Weights
 
@@ -23,7 +24,7 @@ KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool"}
 """What a network calls numbers, by NumPy's letters."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Taken:
     """What was found, by name: how many parameters and buffers of how many, those of the network that the file has
     not or that are skipped, which start as drawn, and those of the file that are not used.

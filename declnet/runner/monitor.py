@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, NonNegativeInt
 
 from declnet.config.loop import EarlyStopping, Loop
 from declnet.core.suggest import any_of, did_you_mean
+from declnet.records import record
 
 Mode = Literal["min", "max"]
 
 TRAINING, VALIDATION = "train_loss", "val_loss"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Monitor:
     """A figure of an epoch by its name in metrics.jsonl, and which way is better."""
 

@@ -13,11 +13,12 @@ from declnet.core.component import Component, Loss
 from declnet.core.spec import Spec
 from declnet.core.wrapper import Refs, Wrapper, join
 from declnet.plan.graph import Call, Graph, Visit
+from declnet.records import record
 from declnet.runner.experiment import Experiment
 from declnet.runner.figures import Figures, NodeFigures, figures
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cost:
     """The figures of a node: its own, or the sum of all that is in it."""
 
@@ -39,7 +40,7 @@ class Cost:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A node, a term of the loss, or several calls that are one node of the config.
 
@@ -62,7 +63,7 @@ class Entry:
     entries: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outline:
     """A whole network. `specs` and `names` describe the values by their numbers."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt, 
 from declnet.config.loop import Loop
 from declnet.core.spec import Array
 from declnet.errors import CheckpointError, DataError
+from declnet.records import record
 from declnet.runner import checkpoint
 from declnet.runner.experiment import Experiment
 from declnet.runner.monitor import Waiting, ending
@@ -57,7 +57,7 @@ class Position(BaseModel):
     """The states of the generators; that of shuffling is the one that the order of the epoch is drawn from."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Saved:
     """A checkpoint to go on from."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ from declnet.core.spec import Array, DType, Kind, numpy_dtype
 from declnet.core.suggest import any_of
 from declnet.errors import ConfigError
 from declnet.plan.graph import Call, Graph
+from declnet.records import record
 from declnet.runner.experiment import Experiment
 from declnet.runner.outline import outline
 from declnet.runner.transformed import Learned
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """One array, rows first: its name, the shape and kind of one row's, and how it is made of the output at
     `position`. What is made may be memory that the next batch is written to.
@@ -39,7 +39,7 @@ class Told:
         return np.array(self.names).dtype if self.names else numpy_dtype(self.kind, dtype)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """How a loss reads an output: as which probabilities, and as which class."""
 

@@ -5,7 +5,7 @@ in, and whether it does anything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from declnet.config.document import Document
 from declnet.config.schema import Config
@@ -14,6 +14,7 @@ from declnet.core.optimizer import Optimizer, Tuned
 from declnet.core.scheduler import Scheduled
 from declnet.core.suggest import any_of, did_you_mean
 from declnet.errors import ConfigError, Diagnostic, Path
+from declnet.records import record
 from declnet.runner.monitor import lengths
 from declnet.runner.schedule import Schedule
 
@@ -24,7 +25,7 @@ Finding = tuple[str, Path]
 """A message, and the path of the key that it is about."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """What a scheduler runs in: the optimizer, the loop's epochs and steps in all, where they are known, and the
     figures that a record of metrics.jsonl has.

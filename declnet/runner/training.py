@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from declnet.core.spec import Array
 from declnet.core.threads import threads_for
 from declnet.errors import CheckpointError, NonFiniteError
 from declnet.plan.store import take
+from declnet.records import record
 from declnet.runner.accumulation import Accumulation
 from declnet.runner.average import Average
 from declnet.runner.class_weights import weighted
@@ -47,7 +47,7 @@ REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Within:
     """The cross-validation that a run is a fold of: which one, of how many, and where all of them are."""
 

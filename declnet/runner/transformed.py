@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from declnet.data import table
 from declnet.data.chain import FieldError
 from declnet.data.pipeline import Pipeline
 from declnet.errors import CheckpointError, DataError, Diagnostic, Path
+from declnet.records import record
 from declnet.runner.experiment import Experiment
 
 TRANSFORMS = "transforms/"
@@ -23,7 +23,7 @@ CLASSES = "classes/"
 """Where it has the names of classes that are the source's own: classes/<field>."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Learned:
     """What a run learned of its training rows before it trained: the transforms of fields, and names of classes."""
 

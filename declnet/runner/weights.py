@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,7 @@ from declnet.data.npy import UNREADABLE
 from declnet.data.sources.npz import archive_in, header_of, members, unpacked_array
 from declnet.errors import CheckpointError, DataError, Diagnostic
 from declnet.errors import Path as KeyPath
+from declnet.records import record
 from declnet.runner import checkpoint
 from declnet.runner.files import machine
 
@@ -47,7 +48,7 @@ DTYPES: Final[Mapping[str, str]] = {
 """safetensors' names of the dtypes that declnet reads, and NumPy's."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What a file's header says of an array. `kind` is NumPy's letter of its dtype: f, i, u, b, or one that holds
     no numbers; `member` where the file has it.
@@ -65,7 +66,7 @@ class Entry:
         return "" if self.kind in "fiub" else UNREADABLE.get(self.kind, other)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Weights:
     """A file, and what it holds by the names in PyTorch's state_dict."""
 

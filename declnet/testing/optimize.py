@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from declnet.core.optimizer import Group, Optimizer
 from declnet.core.spec import Array, DType, numpy_dtype
+from declnet.records import record
 
 Function = Callable[[Array], tuple[float, Array]]
 """Gives the value and the gradient at a point."""
@@ -17,7 +17,7 @@ Schedule = Callable[[int], Optimizer]
 """The settings of a step, by its number."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Descent:
     """The parameters after each step, and the optimizer's state after the last."""
 

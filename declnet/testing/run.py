@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import numpy as np
 
 from declnet.core.component import Module, Site, Step, arity
 from declnet.core.spec import Array, DType, Spec, numpy_dtype
 from declnet.core.suggest import any_of
+from declnet.records import record
 from declnet.testing.arrays import Inputs, initial_state, input_names, lent, overrun, poison, prepare, room, spec_of
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Run:
     """What a component gave. Gradients are there in training, given an upstream one; not of or through integers."""
 

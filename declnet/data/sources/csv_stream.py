@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from declnet.core.source import Asked
 from declnet.core.transform import Rows
 from declnet.data.sources.csv_table import BLOCK, Table, opened
 from declnet.errors import DataError, Diagnostic, Mark
+from declnet.records import record
 
 __all__ = ["Chunk", "Table", "opened", "stream"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chunk:
     """Some rows of a table that is read bit by bit: the columns, and where a row of them holds a column's value."""
 

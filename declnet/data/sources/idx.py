@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, ClassVar, Literal, final
 
@@ -16,6 +15,7 @@ from declnet.core.spec import Array
 from declnet.data.files import at_most, fill, refusal, unpacked
 from declnet.data.npy import kind_of, require_rows
 from declnet.errors import Path as KeyPath
+from declnet.records import record
 
 DTYPES = {
     code: np.dtype(name) for code, name in {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}.items()
@@ -26,7 +26,7 @@ WHITE = np.float32(255)
 """The largest byte."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Header:
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
