@@ -54,13 +54,14 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
                 summary = event.summary
     if as_json:
         print_json(summary)
-    elif "folds" in summary:
+        return
+    axes, names = matrices(experiment.config.loop.metrics), matrix_names(experiment, _classes(summary))
+    if "folds" in summary:
         from declnet.app.folds import show as show_folds
 
-        show_folds(summary, matrices(experiment.config.loop.metrics))
+        show_folds(summary, axes, names)
     else:
-        names = matrix_names(experiment, _classes(summary))
-        _show(summary, matrices(experiment.config.loop.metrics), names)
+        _show(summary, axes, names)
 
 
 def _end(summary: dict[str, object]) -> str:

@@ -144,6 +144,8 @@ class _Folds:
             "run_dir": str(directory.path),
             "seconds": round(sum(found["seconds"] for found in summaries), 3),
         }
+        if "classes" in summaries[0]:  # the same in all: a class that a fold was not trained on is refused
+            summary["classes"] = summaries[0]["classes"]
         directory.write_summary(summary)
         return summary
 

@@ -537,7 +537,8 @@ def test_the_command_shows_names(command: Command) -> None:
     with (command.cwd / "animals.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([HEADER, *animals()])
     commands = ("train c.yaml --quiet --run-dir r", "evaluate r", "evaluate r --json")
-    trained, evaluated, described = command.each(*commands)
+    folds = "train c.yaml --quiet --run-dir f loop.folds=3 data.split.method=stratified"
+    trained, evaluated, described, crossed = command.each(*commands, folds)
     assert (trained.rc, evaluated.rc, described.rc) == (0, 0, 0)
     assert json.loads(described.stdout)["classes"] == {"confusion_matrix": ["cat", "dog", "emu"]}
     lines = trained.stdout.splitlines()
@@ -545,3 +546,19 @@ def test_the_command_shows_names(command: Command) -> None:
     assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["class", "cat", "dog", "emu"]
     assert lines[start + 1].split() == ["class", "cat", "dog", "emu"]
     assert lines[start : start + 5] == evaluated.stdout.splitlines()[-5:]
+    lines = crossed.stdout.splitlines()
+    start = lines.index("confusion_matrix of all rows: a row for each class, a column for each it was taken for")
+    assert [line.split()[0] for line in lines[start + 1 : start + 5]] == ["class", "cat", "dog", "emu"]
+
+
+def test_each_fold_learns_from_its_own_training_rows(table: list[list[str]], folder: Path) -> None:
+    """Of the others too, it would know what it is tested on."""
+    Path("c.yaml").write_text(ANIMALS, "utf-8")
+    list(train(load("c.yaml", ["loop.folds=3", "loop.epochs=1", "data.split.val=0"]), Path("f")))
+    learned = [np.load(f"f/fold-{number}/checkpoints/last.npz")["transforms/x/1/mean"] for number in (1, 2, 3)]
+    assert len({array.tobytes() for array in learned}) == 3
+    for number, mean in enumerate(learned, 1):
+        experiment = load("c.yaml", ["loop.folds=3", f"loop.fold={number}", "data.split.val=0"])
+        chosen = Rows(experiment).splits["train"]
+        heights = np.array([float(table[row][1]) for row in chosen])
+        assert np.isclose(mean[1], heights.mean(), rtol=1e-12)
