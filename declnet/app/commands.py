@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 from typer.main import get_command_name
+
+from declnet.app.options import (
+    Checkpoint,
+    ConfigPath,
+    Form,
+    Format,
+    Json,
+    Part,
+    Picture,
+    RunPath,
+    Settings,
+    Strict,
+    Template,
+    Which,
+)
 
 app = typer.Typer(
     help="Train neural networks from one YAML file.",
@@ -18,35 +32,6 @@ app = typer.Typer(
     rich_markup_mode=None,  # Rich's help takes a tenth of a second more
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Take warnings as errors.")]
-
-
-class Format(StrEnum):
-    """How mistakes and figures are printed."""
-
-    text = "text"
-    json = "json"
-    github = "github"
-
-
-class Picture(StrEnum):
-    """How a network is shown."""
-
-    text = "text"
-    json = "json"
-    mermaid = "mermaid"
-    dot = "dot"
-
-
-Settings = Annotated[
-    Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
-    typer.Argument(
-        metavar="KEY=VALUE", help="Settings to change: optimizer.lr=0.01 loop.epochs=5", show_default=False
-    ),
-]
 
 
 def _version(wanted: bool) -> None:
@@ -146,36 +131,6 @@ def inspect(
     run(config, overrides or [], strict=strict, form="json" if json else format.value)
 
 
-class Part(StrEnum):
-    """Which rows are evaluated."""
-
-    test = "test"
-    val = "val"
-    train = "train"
-    all = "all"
-
-
-class Which(StrEnum):
-    """The parameters of which epoch."""
-
-    best = "best"
-    last = "last"
-
-
-class Form(StrEnum):
-    """How predictions are written."""
-
-    csv = "csv"
-    jsonl = "jsonl"
-    npz = "npz"
-
-
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.", show_default=False)]
-Checkpoint = Annotated[
-    Which, typer.Option(help="best, the epoch that loop.monitor chose; last, where training stopped.")
-]
-
-
 @app.command()
 def evaluate(
     run: RunPath,
@@ -273,23 +228,14 @@ def compare(
     run(runs, as_json=json)
 
 
-class Template(StrEnum):
-    """The starter configs in declnet/templates/."""
-
-    mlp_classifier = "mlp-classifier"
-    mlp_regressor = "mlp-regressor"
-    cnn = "cnn"
-    embedding_tabular = "embedding-tabular"
-    char_lm = "char-lm"
-    siamese = "siamese"
-
-
 @app.command()
 def init(
     name: Annotated[
         Optional[Path],  # noqa: UP045 - Typer reads the annotation
         typer.Argument(
-            metavar="NAME", help="The file to write; left out: called like the template.", show_default=False
+            metavar="NAME",
+            help="The file to write; left out: called like the template, or the data.",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -297,15 +243,40 @@ def init(
         Optional[Template],  # noqa: UP045 - Typer reads the annotation
         typer.Option(help="What to start from; left out: a list of what there is.", show_default=False),
     ] = None,
+    data: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A CSV file that the config is to fit: what its columns hold is guessed, and shown.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        Optional[str],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(metavar="COLUMN", help="With --from: the column that is learned.", show_default=False),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     json: Json = False,
 ) -> None:
     """Write a starter config with comments, which trains as it is."""
-    if template is None and name is not None:
-        raise typer.BadParameter(f"--template says what {name} is to hold: {', '.join(Template)}")
-    from declnet.app.init import listing, start
+    if (data is None) != (target is None):
+        raise typer.BadParameter(
+            "--target says which column of the file is learned: --from FILE --target COLUMN"
+            if target is None
+            else "--from says which file the column --target is of: --from FILE --target COLUMN"
+        )
+    if data is not None and template is not None:
+        raise typer.BadParameter("--template and --from exclude each other: a config comes of one of them")
+    if template is None and data is None and name is not None:
+        raise typer.BadParameter(
+            f"--template says what {name} is to hold: {', '.join(Template)}; or --from FILE --target COLUMN"
+        )
+    from declnet.app.init import fit, listing, start
 
-    if template is None:
+    if data is not None and target is not None:
+        fit(data, target, name, force=force, as_json=json)
+    elif template is None:
         listing(as_json=json)
     else:
         start(template.value, name, force=force, as_json=json)
