@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import wrap
 
 from declnet.config.dump import written
 from declnet.data.files import printable
@@ -57,8 +58,8 @@ def _header(proposal: Proposal, file: str, run: str) -> list[str]:
         f"#   {validate.ljust(width)}what is in it: shapes, parameters, memory; or what is wrong with it",
         f"#   {train.ljust(width)}trains it, and writes runs/{run}-1",
         "#",
-        f"# What its {len(guess.columns)} columns hold was guessed from all of its {guess.rows:,} rows:",
-        "# where a guess is wrong, change what follows from it.",
+        f"# What its {len(guess.columns)} columns hold was guessed from all of its {guess.rows:,} rows.",
+        "# Where a guess is wrong, change what follows from it.",
     ]
 
 
@@ -85,8 +86,8 @@ def _data(proposal: Proposal) -> Iterator[str]:
     if proposal.left:
         yield "    # Left out:"
     for column, instead in proposal.left:
-        yield f"    # - {printable(column.name)}: {column.kind}, {column.why}."
-        yield f"    #   {instead}"
+        yield from _comment("    # - ", f"{printable(column.name)}: {column.kind}, {column.why}.")
+        yield from _comment("    #   ", instead)
     yield "  targets:"
     yield from _field(proposal.target)
     if training.folds:
@@ -102,7 +103,8 @@ def _data(proposal: Proposal) -> Iterator[str]:
 
 def _field(field: Field) -> Iterator[str]:
     """A field, below the reason as a comment."""
-    yield from (f"    # {line}" for line in field.why)
+    for line in field.why:
+        yield from _comment("    # ", line)
     parts = {"columns": field.columns, "transforms": field.transforms}
     line = f"    {field.name}: {_flow(parts)}"
     if len(line) <= WIDTH:
@@ -147,9 +149,10 @@ def _training(proposal: Proposal) -> Iterator[str]:
         yield from _lines("loss: CrossEntropyLoss", "takes the outputs as they are: no Softmax before it")
     else:
         yield from _lines("loss: MSELoss", "HuberLoss where a few targets are far from all others")
-    lr = "lr first: ten times less where the loss jumps, more where it creeps"
+    lr = "lr first: ten times less where the loss jumps, more if it creeps"
     yield from _lines("optimizer: {type: AdamW, lr: 3e-3}", lr)
-    yield from _lines("scheduler: CosineAnnealingLR", "lr goes down to 0 in the course of the run")
+    yield "# lr is halved where so many epochs and one more in a row bring nothing."
+    yield "scheduler: {type: ReduceLROnPlateau, factor: 0.5, patience: 5}"
 
 
 def _loop(proposal: Proposal) -> Iterator[str]:
@@ -173,6 +176,11 @@ def _loop(proposal: Proposal) -> Iterator[str]:
 def _lines(code: str, comment: str) -> list[str]:
     """A line with a comment beside it."""
     return [f"{code.ljust(BESIDE - 1)} # {comment}"]
+
+
+def _comment(head: str, words: str) -> list[str]:
+    """A comment on as many lines as it needs."""
+    return wrap(words, WIDTH, initial_indent=head, subsequent_indent="    #   ", break_on_hyphens=False)
 
 
 def _wrapped(head: str, value: object) -> Iterator[str]:

@@ -156,9 +156,10 @@ def _require_learnable(column: Column) -> None:
         what = f"is to be a number, and {column.why.partition('; but ')[2]}"
     if what is None and column.missing:
         cells = sum(column.missing.values())
+        rows, them = ("1 row", "it") if cells == 1 else (f"{cells:,} rows", "them")
         marks = some([quote(text) for text in column.missing if text])
-        lacking = f"is missing in {cells:,} rows" + f" ({marks})" * any(column.missing)
-        what = f"{lacking}: a row to learn from needs it; take these rows out of the file"
+        which = f" ({marks})" * any(column.missing)
+        what = f"is missing in {rows}{which}: a row to learn from needs it; take {them} out of the file"
     if what is not None:
         raise ConfigError(f"--target: column {quote(column.name)} {what}")
 
