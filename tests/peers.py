@@ -49,7 +49,7 @@ def housing_rmse(
     )
     network = MLPRegressor(
         hidden_layer_sizes=hidden, max_iter=epochs, n_iter_no_change=epochs, random_state=seed, **settings
-    )  # all epochs, as often as there are any
+    )
     model = make_pipeline(prepared, TransformedTargetRegressor(network, transformer=StandardScaler()))
     model.fit(inputs[train], target[train])
     return float(np.sqrt(np.mean((model.predict(inputs[test]) - target[test]) ** 2)))

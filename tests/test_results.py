@@ -122,6 +122,7 @@ def test_penguins(folder: Path, real_data: Callable[[str], Path], seed: int) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer. Maximum iterations")  # it is to do as many, and no more
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_housing_against_scikit_learn(folder: Path, real_data: Callable[[str], Path], seed: int) -> None:
     """The same rows, layers and epochs; and its own batch size and rate, or the example's."""
