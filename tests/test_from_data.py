@@ -215,6 +215,20 @@ def test_texts_that_are_no_numbers() -> None:
     assert "# - red: number" in text
 
 
+def test_columns_that_are_nearly_empty() -> None:
+    path = table(
+        "size", "class", rare=lambda row: row if row < 5 else "", rarer=lambda row: "ab"[row % 2] * (row < 5)
+    )
+    assert [*written(path, "class")["data"]["inputs"]] == ["numbers"]
+    assert Path("n.yaml").read_text("utf-8").count("Nearly all of its cells are missing.") == 2
+
+
+@pytest.mark.parametrize("target", ["class", "price"])
+def test_the_fewest_rows(target: str) -> None:
+    written(table("size", target, rows=10), target)
+    assert len(fitted("loop.epochs=2")["folds"]) == 5
+
+
 REFUSED = {
     "clas": "--target: t.csv has no column 'clas'; did you mean 'class'?",
     "unit": "--target: column 'unit' has one class or value only: every cell that is there is 'mm'; "
@@ -246,6 +260,8 @@ def test_files_that_teach_nothing() -> None:
     )
     with pytest.raises(ConfigError, match="beside 'class' there is no column to learn it from: it is the only one"):
         proposed(table("class"), "class")
+    with pytest.raises(ConfigError, match=r"t\.csv has 9 rows: too few to train and to test, which takes 10"):
+        proposed(table("size", "price", rows=9), "price")
     with pytest.raises(DataError, match="there are no rows below the header"):
         guess(table("size", "class", rows=0))
 

@@ -37,7 +37,7 @@ def text(proposal: Proposal, file: str, run: str, path: str) -> str:
     """The config: `file` is what it is called, `run` its run, and `path` leads from it to the data."""
     parts = (
         _header(proposal, file, run),
-        _lines("seed: 0", "everything random follows from it: the same seed, the same network"),
+        [_beside("seed: 0", "everything random follows from it: the same seed, the same network")],
         _vars(path),
         [*_data(proposal)],
         [*_model(proposal)],
@@ -80,7 +80,7 @@ def _data(proposal: Proposal) -> Iterator[str]:
         more["missing"] = proposal.missing
     settings = "".join(f", {key}: {_flow(value)}" for key, value in more.items())
     yield f'  source: {{type: CSV, path: "${{vars.path}}"{settings}}}'
-    yield from _lines("  inputs:", "fields that the network reads, each made of columns, step by step")
+    yield _beside("  inputs:", "fields that the network reads, each made of columns, step by step")
     for field in proposal.inputs:
         yield from _field(field)
     if proposal.left:
@@ -122,7 +122,7 @@ def _field(field: Field) -> Iterator[str]:
 
 
 def _model(proposal: Proposal) -> Iterator[str]:
-    yield from _lines("model:", "a list: each component reads what the one before it gives")
+    yield _beside("model:", "a list: each component reads what the one before it gives")
     names = []
     for field in proposal.inputs:
         names.append(field.vector if field.categories else field.name)
@@ -134,23 +134,23 @@ def _model(proposal: Proposal) -> Iterator[str]:
         yield "  # The fields side by side."
         yield from _wrapped("  -", {"type": "Concat", "dim": 1, "inputs": names})
     hidden = f"  - {{type: Linear, out_features: {proposal.training.hidden}}}"
-    yield from _lines(hidden, "in_features is inferred: as many as there are inputs")
+    yield _beside(hidden, "in_features is inferred: as many as there are inputs")
     yield "  - ReLU"
-    yield from _lines(hidden, "wider or more layers learn more, and overfit sooner")
+    yield _beside(hidden, "wider or more layers learn more, and overfit sooner")
     yield "  - ReLU"
     last = f"  - {{type: Linear, out_features: {len(proposal.classes) or 1}}}"
-    yield from _lines(
+    yield _beside(
         last, "one output a class, of two classes too" if proposal.classes else "the number that is learned"
     )
 
 
 def _training(proposal: Proposal) -> Iterator[str]:
     if proposal.classes:
-        yield from _lines("loss: CrossEntropyLoss", "takes the outputs as they are: no Softmax before it")
+        yield _beside("loss: CrossEntropyLoss", "takes the outputs as they are: no Softmax before it")
     else:
-        yield from _lines("loss: MSELoss", "HuberLoss where a few targets are far from all others")
+        yield _beside("loss: MSELoss", "HuberLoss where a few targets are far from all others")
     lr = "lr first: ten times less where the loss jumps, more if it creeps"
-    yield from _lines("optimizer: {type: AdamW, lr: 3e-3}", lr)
+    yield _beside("optimizer: {type: AdamW, lr: 3e-3}", lr)
     yield "# lr is halved where so many epochs and one more in a row bring nothing."
     yield "scheduler: {type: ReduceLROnPlateau, factor: 0.5, patience: 5}"
 
@@ -159,23 +159,21 @@ def _loop(proposal: Proposal) -> Iterator[str]:
     training = proposal.training
     yield "loop:"
     if training.folds:
-        yield from _lines(
-            f"  folds: {training.folds}", "so many trainings; each row is tested by the one without it"
-        )
-    yield from _lines(f"  epochs: {training.epochs}", "passes over the training rows, at most")
+        yield _beside(f"  folds: {training.folds}", "so many trainings; each row is tested by the one without it")
+    yield _beside(f"  epochs: {training.epochs}", "passes over the training rows, at most")
     yield f"  batch_size: {training.batch_size}"
     patience = f"  early_stopping: {{patience: {training.patience}}}"
-    yield from _lines(patience, "end where so many epochs in a row bring nothing")
+    yield _beside(patience, "end where so many epochs in a row bring nothing")
     if proposal.classes:
         yield "  metrics: [accuracy, {type: f1, average: macro}]"
-        yield from _lines("  # class_weights: balanced", "where rare classes matter as much as others")
+        yield _beside("  # class_weights: balanced", "where rare classes matter as much as others")
     else:
-        yield from _lines("  metrics: [rmse, r2]", "in the target's units; r2: 1 is perfect, 0 as good as the mean")
+        yield _beside("  metrics: [rmse, r2]", "in the target's units; r2: 1 is perfect, 0 as good as the mean")
 
 
-def _lines(code: str, comment: str) -> list[str]:
+def _beside(code: str, comment: str) -> str:
     """A line with a comment beside it."""
-    return [f"{code.ljust(BESIDE - 1)} # {comment}"]
+    return f"{code.ljust(BESIDE - 1)} # {comment}"
 
 
 def _comment(head: str, words: str) -> list[str]:

@@ -28,6 +28,12 @@ VECTOR = 16
 ODD = 3
 """Different texts among numbers, at most, that are taken for missing values."""
 
+SPARSE = 0.95
+"""Share of missing cells above which a column is left out: the training rows may have none that is there."""
+
+FEW = 10
+"""Rows without which there is nothing to share out to training, choosing and testing."""
+
 SMALL, LARGE = 1000, 10_000
 """Rows below which folds test every row, and from which the network is wider and the batches are larger."""
 
@@ -115,11 +121,13 @@ def propose(guess: Guess, target: str) -> Proposal:
         ConfigError: there is no such column, or it cannot be learned, or there is nothing to learn it from.
     """
     column = _column(guess, target)
+    if guess.rows < FEW:
+        raise ConfigError(f"{_of(guess)} has {guess.rows} rows: too few to train and to test, which takes {FEW}")
     _require_learnable(column)
     others = [item for item in guess.columns if item is not column]
     taken = {"input"}  # what a block of nodes calls its own input
     classes = tuple(ordered(column.values)) if column.kind != "number" else ()
-    inputs, left = _inputs(others, _namer(taken, reserved=_identifier(target)), _texts(guess))
+    inputs, left = _inputs(guess, column, _namer(taken, reserved=_identifier(target)))
     if not inputs:
         raise ConfigError(
             f"{_of(guess)}: beside {quote(target)} there is no column to learn it from: "
@@ -172,11 +180,6 @@ def _of(guess: Guess) -> str:
     return printable(str(guess.path))
 
 
-def _texts(guess: Guess) -> set[str]:
-    """The texts that are categories somewhere: no number's missing value is called so."""
-    return {text for column in guess.columns if column.kind == "text category" for text in column.values}
-
-
 def _identifier(text: str) -> str:
     name = re.sub(r"\W", "_", text)
     return name if name.isidentifier() else f"_{name}"
@@ -188,7 +191,7 @@ def _namer(taken: set[str], reserved: str | None = None) -> Callable[[str], str]
     def name(text: str) -> str:
         stem = found = _identifier(text)
         number = 1
-        while found in taken or found == reserved:
+        while found in taken or found == reserved or f"{found}_vector" in taken:
             number += 1
             found = f"{stem}_{number}"
         taken.update((found, f"{found}_vector"))
@@ -198,17 +201,22 @@ def _namer(taken: set[str], reserved: str | None = None) -> Callable[[str], str]
 
 
 def _inputs(
-    columns: Sequence[Column], name: Callable[[str], str], texts: set[str]
+    guess: Guess, target: Column, name: Callable[[str], str]
 ) -> tuple[list[Field], list[tuple[Column, str]]]:
     """The fields that are read, and the columns that are not."""
+    texts = {text for column in guess.columns if column.kind == "text category" for text in column.values}
     left: list[tuple[Column, str]] = []
     numbers: list[Column] = []
     categories: list[Column] = []
-    for column in columns:
-        if column.kind == "text category":
+    for column in guess.columns:
+        if column is target:
+            continue
+        if column.kind != "constant" and sum(column.missing.values()) > SPARSE * guess.rows:
+            left.append((column, "Nearly all of its cells are missing."))
+        elif column.kind == "text category":
             categories.append(column)
         elif column.kind in ("number", "integer category") and not (
-            len(column.odd) > ODD or texts.intersection(column.odd)
+            len(column.odd) > ODD or texts.intersection(column.odd)  # a text that is a category is missing nowhere
         ):
             numbers.append(column)
         else:
