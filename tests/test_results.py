@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from declnet.core.spec import Array
-from declnet.runner import checkpoint
+from declnet.runner import checkpoint, folds
 from declnet.runner.events import Finished
 from declnet.runner.experiment import load
 from declnet.runner.model import Model
@@ -56,7 +56,7 @@ def mean(values: Sequence[float]) -> float:
 
 
 def test_each_config_has_a_result() -> None:
-    others = {"digits_mlp", "curve_lbfgs", "digits_siamese", "mnist_cnn", "shakespeare"}
+    others = {"digits_mlp", "curve_lbfgs", "digits_siamese", "mnist_cnn", "shakespeare", "penguins", "housing"}
     assert ACCURACY.keys() | others == {path.stem for path in CONFIGS}
 
 
@@ -108,3 +108,36 @@ def test_shakespeare(folder: Path, real_data: Callable[[str], Path], seed: int) 
     """Nats a character, on the last tenth of the text."""
     data = real_data("tinyshakespeare.txt").parent
     assert trained("shakespeare", seed, folder / "run", f"vars.folder={data}")["loss"] <= 1.72
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_penguins(folder: Path, real_data: Callable[[str], Path], seed: int) -> None:
+    """The mean over five folds, each tested on rows that it was not trained on."""
+    settings = [f"seed={seed}", f"vars.path={real_data('penguins.csv')}"]
+    *_, last = folds.train(load(FOLDER / "penguins.yaml", settings), folder / "run")
+    assert isinstance(last, Finished)
+    assert len(last.summary["folds"]) == 5
+    assert last.summary["mean"]["test"]["accuracy"] >= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer. Maximum iterations")  # it is to do as many, and no more
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_housing_against_scikit_learn(folder: Path, real_data: Callable[[str], Path], seed: int) -> None:
+    """The same rows, layers and epochs; and its own batch size and rate, or the example's."""
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    from peers import housing_rmse
+
+    path = real_data("housing.csv")
+    settings = [f"seed={seed}", f"vars.path={path}"]
+    experiment = load(FOLDER / "housing.yaml", settings)
+    own = trained("housing", seed, folder / "run", settings[1])["rmse"]
+    rows, epochs = Rows(experiment).splits, experiment.config.loop.epochs
+    assert epochs is not None
+    same = {"batch_size": experiment.config.loop.batch_size, "learning_rate_init": 3e-3}
+    others = [
+        housing_rmse(path, rows["train"], rows["test"], hidden=(128, 128), epochs=epochs, seed=seed, **kinds)
+        for kinds in ({}, same)
+    ]
+    assert 45_000 < own <= min(others) < 60_000

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from declnet.app.commands import Template
+from declnet.app.options import Template
 from declnet.config.plain import plain
 from declnet.config.yaml import loads
 from declnet.errors import ConfigError

@@ -233,7 +233,9 @@ def init(
     name: Annotated[
         Optional[Path],  # noqa: UP045 - Typer reads the annotation
         typer.Argument(
-            metavar="NAME", help="The file to write; left out: called like the template.", show_default=False
+            metavar="NAME",
+            help="The file to write; left out: called like the template, or the data.",
+            show_default=False,
         ),
     ] = None,
     *,
@@ -241,15 +243,40 @@ def init(
         Optional[Template],  # noqa: UP045 - Typer reads the annotation
         typer.Option(help="What to start from; left out: a list of what there is.", show_default=False),
     ] = None,
+    data: Annotated[
+        Optional[Path],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A CSV file that the config is to fit: what its columns hold is guessed, and shown.",
+            show_default=False,
+        ),
+    ] = None,
+    target: Annotated[
+        Optional[str],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(metavar="COLUMN", help="With --from: the column that is learned.", show_default=False),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     json: Json = False,
 ) -> None:
     """Write a starter config with comments, which trains as it is."""
-    if template is None and name is not None:
-        raise typer.BadParameter(f"--template says what {name} is to hold: {', '.join(Template)}")
-    from declnet.app.init import listing, start
+    if (data is None) != (target is None):
+        raise typer.BadParameter(
+            "--target says which column of the file is learned: --from FILE --target COLUMN"
+            if target is None
+            else "--from says which file the column --target is of: --from FILE --target COLUMN"
+        )
+    if data is not None and template is not None:
+        raise typer.BadParameter("--template and --from exclude each other: a config comes of one of them")
+    if template is None and data is None and name is not None:
+        raise typer.BadParameter(
+            f"--template says what {name} is to hold: {', '.join(Template)}; or --from FILE --target COLUMN"
+        )
+    from declnet.app.init import fit, listing, start
 
-    if template is None:
+    if data is not None and target is not None:
+        fit(data, target, name, force=force, as_json=json)
+    elif template is None:
         listing(as_json=json)
     else:
         start(template.value, name, force=force, as_json=json)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from declnet.app.output import count, table
 from declnet.data.files import printable, quote
 from declnet.data.guess import Guess
 from declnet.data.kinds import Column
 
 
-def show_guess(guess: Guess) -> None:
-    """A line for each column: its kind, why, and how many cells are missing, and as what."""
-    rows = [(printable(column.name), column.kind, column.why, _missing(column)) for column in guess.columns]
+def show_guess(guess: Guess, use: Callable[[Column], str] | None = None) -> None:
+    """A line for each column: its kind, why, how many cells are missing, and as what; and its `use`, where that is
+    known.
+    """
+    headers = ["column", "seems to be", "because", "missing"]
+    rows = [[printable(column.name), column.kind, column.why, _missing(column)] for column in guess.columns]
+    if use is not None:
+        headers.append("becomes")
+        rows = [[*row, use(column)] for row, column in zip(rows, guess.columns, strict=True)]
     delimiter = "" if guess.delimiter == "," else f", set apart by {quote(guess.delimiter)}"
     title = f"{printable(str(guess.path))}: {count(guess.rows)} rows of {len(rows)} columns{delimiter}"
-    table(title, ("column", "seems to be", "because", "missing"), rows, left=(0, 1, 2, 3))
+    table(title, headers, rows, left=range(len(headers)))
 
 
 def _missing(column: Column) -> str:

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from declnet.app.output import print_json, table, write
-from declnet.runner.starter import templates
+from declnet.runner.starter import file_of, templates
 from declnet.runner.starter import write as write_config
 
 
@@ -23,11 +23,41 @@ def listing(*, as_json: bool) -> None:
 def start(template: str, name: Path | None, *, force: bool, as_json: bool) -> None:
     """Write a template to a file, and say what comes next."""
     path = write_config(template, name, force=force)
-    commands = [f"declnet {command} {shlex.quote(str(path))}" for command in ("validate", "train")]
     if as_json:
-        print_json({"template": template, "path": str(path), "next": commands})
+        print_json({"template": template, "path": str(path), "next": _next(path)})
         return
     write(f"wrote {path}: {templates()[template]}")
     write("What to change for data of your own is said in its comments. Next:")
-    for command in commands:
+    for command in _next(path):
         write(f"  {command}")
+
+
+def fit(data: Path, target: str, name: Path | None, *, force: bool, as_json: bool) -> None:
+    """Write a config that fits a CSV file, and show what its columns seem to hold and what becomes of them."""
+    from declnet.app.guessed import show_guess
+    from declnet.data.guess import guess
+    from declnet.runner.fitted import write as write_fitted
+    from declnet.runner.proposal import propose
+
+    path = file_of(name or Path(data.name.removesuffix(".gz")).with_suffix(""))
+    proposal = propose(guess(data), target)
+    write_fitted(proposal, path, force=force)
+    if as_json:
+        columns = [
+            {"name": column.name, "kind": column.kind, "why": column.why, "missing": sum(column.missing.values())}
+            | {"becomes": proposal.use(column)}
+            for column in proposal.guess.columns
+        ]
+        rows = proposal.guess.rows
+        print_json({"data": str(data), "rows": rows, "columns": columns, "path": str(path), "next": _next(path)})
+        return
+    show_guess(proposal.guess, proposal.use)
+    write("")
+    write(f"wrote {path}: it learns {proposal.learns}")
+    write("Why it is as it is, and what else there is, is said in its comments. Next:")
+    for command in _next(path):
+        write(f"  {command}")
+
+
+def _next(path: Path) -> list[str]:
+    return [f"declnet {command} {shlex.quote(str(path))}" for command in ("validate", "train")]

@@ -1,4 +1,4 @@
-"""What several commands take: paths, settings, and choices."""
+"""What the commands' options and arguments may be."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
-
-ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Take warnings as errors.")]
 
 
 class Format(StrEnum):
@@ -28,14 +24,6 @@ class Picture(StrEnum):
     json = "json"
     mermaid = "mermaid"
     dot = "dot"
-
-
-Settings = Annotated[
-    Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
-    typer.Argument(
-        metavar="KEY=VALUE", help="Settings to change: optimizer.lr=0.01 loop.epochs=5", show_default=False
-    ),
-]
 
 
 class Part(StrEnum):
@@ -62,12 +50,6 @@ class Form(StrEnum):
     npz = "npz"
 
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.", show_default=False)]
-Checkpoint = Annotated[
-    Which, typer.Option(help="best, the epoch that loop.monitor chose; last, where training stopped.")
-]
-
-
 class Template(StrEnum):
     """The starter configs in declnet/templates/."""
 
@@ -77,3 +59,18 @@ class Template(StrEnum):
     embedding_tabular = "embedding-tabular"
     char_lm = "char-lm"
     siamese = "siamese"
+
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Take warnings as errors.")]
+Settings = Annotated[
+    Optional[list[str]],  # noqa: UP045 - Typer reads the annotation
+    typer.Argument(
+        metavar="KEY=VALUE", help="Settings to change: optimizer.lr=0.01 loop.epochs=5", show_default=False
+    ),
+]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The directory of a run.", show_default=False)]
+Checkpoint = Annotated[
+    Which, typer.Option(help="best, the epoch that loop.monitor chose; last, where training stopped.")
+]

@@ -53,7 +53,8 @@ ROWS = re.compile(r"(?i:(.*[^a-z])?(id|uuid|guid|key)|index|row|row_?id|nr|no)|.
 class Column:
     """A guess at a column, and why. `missing` and `odd` are cells with how often they come: those that stand for a
     missing value, and, among numbers, those that are none. `values` are all different ones where they are few, the
-    most frequent first; `low` and `high` the range of the numbers.
+    most frequent first; `low` and `high` the range of the numbers, `skew` how far it reaches to one side: the third
+    standardized moment, 0 where both sides are alike.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Column:
     values: Mapping[str, int] = field(default_factory=dict)
     low: float | None = None
     high: float | None = None
+    skew: float | None = None
 
 
 class Seen:
@@ -79,6 +81,8 @@ class Seen:
         self.repeats = self.coded = False
         self.whole = self.counts = True
         self.low, self.high = math.inf, -math.inf
+        self.shift: float | None = None
+        self.powers = np.zeros(3)
 
     def take(self, cells: Sequence[str]) -> None:
         """Look at the next cells."""
@@ -100,16 +104,27 @@ class Seen:
         self.numbers += len(numbers)
         self.whole = self.whole and bool((numbers == np.floor(numbers)).all())
         self.low, self.high = min(self.low, float(numbers.min())), max(self.high, float(numbers.max()))
+        self._weigh(numbers)
+
+    def _weigh(self, numbers: Array) -> None:
+        """Add up powers of how numbers differ from the first: those of the numbers would lose it in rounding."""
+        if self.shift is None:
+            self.shift = float(numbers[0])
+        with np.errstate(over="ignore", invalid="ignore"):  # of too large ones the skew is not known
+            away = numbers - self.shift
+            self.powers += [away.sum(), (away**2).sum(), (away**3).sum()]
 
     def _sort(self, cells: Counter[str]) -> None:
         """Cells of all kinds."""
         self.counts = False
         self.missing += Counter({text: count for text, count in cells.items() if text in MISSING})
         there = Counter({text: count for text, count in cells.items() if text not in MISSING})
+        numbers: list[float] = []
         for text, count in there.items():
             number = _number(text)
             if number is not None:
                 self.numbers += count
+                numbers += [number] * count
                 self.whole = self.whole and number == math.floor(number)
                 self.low, self.high = min(self.low, number), max(self.high, number)
                 continue
@@ -118,6 +133,8 @@ class Seen:
             short = text[:LONG]
             if short in self.odd or len(self.odd) < KEPT:
                 self.odd[short] += count
+        if numbers:
+            self._weigh(np.array(numbers))
         if self.values is not None:
             self._keep(there)
 
@@ -200,7 +217,16 @@ class Seen:
             dict(self.values.most_common()) if few and self.values is not None else {},
             self.low if self.numbers else None,
             self.high if self.numbers else None,
+            self._skew if self.numbers else None,
         )
+
+    @property
+    def _skew(self) -> float | None:
+        with np.errstate(over="ignore", invalid="ignore"):
+            first, second, third = self.powers / self.numbers
+            variance, cube = second - first**2, third - 3 * first * second + 2 * first**3
+            skew = float(cube / variance**1.5) if variance > 0 else 0.0
+        return round(skew, 2) if math.isfinite(skew) else None
 
 
 def _order(text: str) -> tuple[float, str]:

@@ -33,17 +33,22 @@ def write(template: str, name: Path | None = None, *, force: bool = False) -> Pa
         ConfigError: there is such a file already, which only `force` writes over, or it cannot be called that.
         MachineError: the machine refused to write it.
     """
-    own = f"{template}.yaml"
-    path = Path(own) if name is None else name if name.suffix in (".yaml", ".yml") else Path(f"{name}.yaml")
-    if not STEM.fullmatch(path.name):
-        raise ConfigError(f"{path.name!r}: a starter's name is of letters, digits, dots, dashes and underscores")
+    own, path = f"{template}.yaml", file_of(name or Path(template))
     with machine(f"read {FOLDER / own}"):
         text = (FOLDER / own).read_text(encoding="utf-8")
-    _put(path, text.replace(own, path.name).replace(f"runs/{template}-", f"runs/{path.stem}-"), force=force)
+    put(path, text.replace(own, path.name).replace(f"runs/{template}-", f"runs/{path.stem}-"), force=force)
     return path
 
 
-def _put(path: Path, text: str, *, force: bool) -> None:
+def file_of(name: Path) -> Path:
+    """The file of a starter that is called so, which may be its name already."""
+    path = name if name.suffix in (".yaml", ".yml") else Path(f"{name}.yaml")
+    if not STEM.fullmatch(path.name):
+        raise ConfigError(f"{path.name!r}: a starter's name is of letters, digits, dots, dashes and underscores")
+    return path
+
+
+def put(path: Path, text: str, *, force: bool) -> None:
     """Write a file, over one that is there only if forced to."""
     if force:
         with replacing(path) as file:

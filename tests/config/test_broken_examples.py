@@ -12,7 +12,7 @@ import yaml
 
 from declnet.errors import DeclnetError
 from declnet.runner.experiment import load
-from examples import CONFIGS, FOLDER, write_stand_ins
+from examples import CONFIGS, FOLDER, write_stand_ins, write_tables
 
 VARIANTS: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("broken_examples.yaml").read_text(encoding="utf-8")
@@ -33,6 +33,7 @@ def test_a_variant(folder: Path, number: int) -> None:
     file.write_text(text.replace(variant["this"], variant["that"], 1), encoding="utf-8")
     shutil.copytree(FOLDER / "data", "data")
     write_stand_ins(Path("data"))
+    write_tables(Path())
     with pytest.raises(DeclnetError) as caught:
         load(file, strict=True)
     found = [re.sub(rf"^{file}:|error: ", "", item.headline, count=2) for item in caught.value.diagnostics]

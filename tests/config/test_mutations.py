@@ -17,7 +17,7 @@ from declnet.errors import DeclnetError
 from declnet.errors import Path as KeyPath
 from declnet.runner.experiment import load
 from declnet.runner.figures import figures
-from examples import CONFIGS, write_stand_ins
+from examples import CONFIGS, write_stand_ins, write_tables
 
 MUTATIONS = 2000
 """Of all the examples together."""
@@ -114,6 +114,7 @@ def test_mutations(tmp_path: Path, path: Path) -> None:
     file = tmp_path / path.name
     shutil.copytree(path.parent / "data", tmp_path / "data")
     write_stand_ins(tmp_path / "data")
+    write_tables(tmp_path)
     refused = 0
     count = -(-MUTATIONS // len(CONFIGS))
     for _ in range(count):

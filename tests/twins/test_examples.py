@@ -223,6 +223,41 @@ class Characters(nn.Sequential):
         return F.cross_entropy(output, batch["y"]), output
 
 
+class Table(nn.Sequential):
+    """What `declnet init --from` writes: the fields side by side, and two hidden layers."""
+
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        sizes = [(inputs, hidden), (hidden, hidden), (hidden, outputs)]
+        # Before the layers is Concat, which has no weights.
+        layers = [(str(2 * index + 1), nn.Linear(*size)) for index, size in enumerate(sizes)]
+        super().__init__(OrderedDict(layers))
+
+    def outputs(self, *fields: Tensor) -> Tensor:
+        first, second, third = self
+        output: Tensor = third(second(first(torch.cat(fields, 1)).relu()).relu())
+        return output
+
+
+@twin("penguins")
+class Penguins(Table):
+    def __init__(self) -> None:
+        super().__init__(4 + 3 + 2, 32, 3)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        output = self.outputs(batch["numbers"], batch["island"], batch["sex"])
+        return F.cross_entropy(output, batch["species"]), output
+
+
+@twin("housing")
+class Housing(Table):
+    def __init__(self) -> None:
+        super().__init__(4 + 4 + 5, 128, 1)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        output = self.outputs(batch["numbers"], batch["amounts"], batch["ocean_proximity"])
+        return F.mse_loss(output, batch["median_house_value"]), output
+
+
 def test_each_config_has_a_twin() -> None:
     assert set(TWINS) == {path.stem for path in CONFIGS}
 
