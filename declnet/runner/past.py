@@ -86,6 +86,17 @@ class _Loop(BaseModel):
 
     epochs: Count | None = None
     folds: Count | None = None
+    monitor: Text | None = None
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether the best epoch is that of the highest figure: a metric's own word, of a loss no."""
+        if self.monitor is None or self.monitor.endswith("_loss"):
+            return False
+        from declnet.core.registry import metrics
+
+        metric = metrics.get(self.monitor.removeprefix("val_").partition("(")[0])
+        return metric is not None and bool(metric.higher_is_better)
 
 
 class _Plan(BaseModel):
@@ -236,7 +247,7 @@ def _date(path: Path, seconds: float) -> datetime:
 
 def _unfinished(path: Path, started: datetime, state: State) -> Run:
     plan = _plan(path / "config.yaml")
-    last, best = _progress(path / "metrics.jsonl")
+    last, best = _progress(path / "metrics.jsonl", plan.loop)
     figures = {} if best is None else best.__pydantic_extra__
     return Run(
         path=path,
@@ -273,10 +284,13 @@ def _summary(path: Path, kind: type[T]) -> T | None:
     return None if text is None else _checked(kind.model_validate_json, text, str(path))
 
 
-def _progress(path: Path) -> tuple[_Record | None, _Record | None]:
-    """The last epoch and the best: of the lowest validation loss or, without validation rows, training loss."""
+def _progress(path: Path, loop: _Loop) -> tuple[_Record | None, _Record | None]:
+    """The last epoch and the best, by the figure that the run watches: where it names none, the validation loss or,
+    without validation rows, the training loss.
+    """
     last = best = None
-    lowest = (True, float("inf"))
+    least = (True, float("inf"))
+    sign = -1 if loop.higher_is_better else 1
     with machine(f"read {path}"), _opened(path) as file:
         number = 0
         # A last line without an end is being written, or the machine went down meanwhile.
@@ -284,9 +298,11 @@ def _progress(path: Path) -> tuple[_Record | None, _Record | None]:
             number += 1
             last = _checked(_Record.model_validate_json, line, f"{path}:{number}")
             figures = last.__pydantic_extra__
-            loss = figures.get("val_loss", figures.get("train_loss"))
-            if loss is not None and ("val_loss" not in figures, loss) < lowest:
-                best, lowest = last, ("val_loss" not in figures, loss)
+            names = ("val_loss", "train_loss") if loop.monitor is None else (loop.monitor, f"val_{loop.monitor}")
+            name = next((name for name in names if name in figures), None)
+            value = None if name is None else figures[name]
+            if value is not None and (found := (name == "train_loss", sign * value)) < least:
+                best, least = last, found
     return last, best
 
 

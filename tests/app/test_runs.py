@@ -309,6 +309,30 @@ def test_the_best_epoch_of_a_stopped_run(
     assert read(folder / "x-1").best_epoch == epoch
 
 
+@pytest.mark.parametrize(
+    ("watched", "epoch"),
+    [
+        ("accuracy", 3),
+        ("val_accuracy", 3),
+        ("rmse", 1),
+        ("train_loss", 2),
+        ("val_loss", 1),
+        ("f1(average=macro)", 2),
+    ],
+)
+def test_the_best_epoch_of_a_stopped_run_is_that_which_it_watches(folder: Path, watched: str, epoch: int) -> None:
+    fabricate(folder / "x-1")
+    (folder / "x-1" / "summary.json").unlink()
+    (folder / "x-1" / "config.yaml").write_text(f"name: x\nloop: {{epochs: 9, monitor: {watched}}}\n", "utf-8")
+    names = ("train_loss", "val_loss", "val_accuracy", "val_rmse", "val_f1(average=macro)")
+    rows = ((3, 1, 0.25, 1, 0.5), (1, 2, 0.5, 2, 0.75), (2, 3, 0.75, 3, 0.25))
+    lines = [
+        json.dumps({"epoch": number} | dict(zip(names, row, strict=True))) for number, row in enumerate(rows, 1)
+    ]
+    (folder / "x-1" / "metrics.jsonl").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    assert read(folder / "x-1").best_epoch == epoch
+
+
 SUMMARY = (
     '{"name": "x", "epochs": 2, "parameters": 10, "best_epoch": 2, "seconds": 1.5, "last": {"epoch": 2}, '
     '"val": {"loss": 0.5}}'
