@@ -329,20 +329,23 @@ def test_the_command_s_refusals_and_its_json(command: Command) -> None:
                 "becomes": "target: ClassLabels",
             },
         ],
+        "target": "class",
         "path": "t.yaml",
         "next": ["declnet validate t.yaml", "declnet train t.yaml"],
     }
-    again, forced, other, half, both = command.each(
+    again, forced, other, half, both, gone = command.each(
         "init --from t.csv --target class",
         "init --from t.csv --target class --force",
         "init --from t.csv --target clas",
         "init t --from t.csv",
         "init t --from t.csv --target class --template cnn",
+        "init t --from gone.csv --target class",
     )
     message = "error: t.yaml is there already; name another file, or write over it with --force\n"
     assert (again.rc, again.stdout, again.stderr) == (2, "", message)
     assert forced.rc == 0
     assert (other.rc, other.stderr) == (2, "error: --target: t.csv has no column 'clas'; did you mean 'class'?\n")
+    assert (gone.rc, gone.stderr) == (3, "error: gone.csv: no such file\n")
     assert half.rc == both.rc == 2
     assert "--target says which column of the file is learned" in half.stderr
     assert "exclude each other" in both.stderr

@@ -139,9 +139,8 @@ def _model(proposal: Proposal) -> Iterator[str]:
     yield _beside(hidden, "wider or more layers learn more, and overfit sooner")
     yield "  - ReLU"
     last = f"  - {{type: Linear, out_features: {len(proposal.classes) or 1}}}"
-    yield _beside(
-        last, "one output a class, of two classes too" if proposal.classes else "the number that is learned"
-    )
+    outputs = {0: "the number that is learned", 2: "one output a class, of two classes too"}
+    yield _beside(last, outputs.get(len(proposal.classes), "one output a class"))
 
 
 def _training(proposal: Proposal) -> Iterator[str]:
@@ -151,8 +150,8 @@ def _training(proposal: Proposal) -> Iterator[str]:
         yield _beside("loss: MSELoss", "HuberLoss where a few targets are far from all others")
     lr = "lr first: ten times less where the loss jumps, more if it creeps"
     yield _beside("optimizer: {type: AdamW, lr: 3e-3}", lr)
-    yield "# lr is halved where so many epochs and one more in a row bring nothing."
-    yield "scheduler: {type: ReduceLROnPlateau, factor: 0.5, patience: 5}"
+    yield "# lr is halved where more than so many epochs in a row bring nothing."
+    yield f"scheduler: {{type: ReduceLROnPlateau, factor: 0.5, patience: {proposal.training.halve}}}"
 
 
 def _loop(proposal: Proposal) -> Iterator[str]:
