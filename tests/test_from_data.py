@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+import os
 import shlex
 from collections.abc import Callable
 from dataclasses import replace
@@ -316,6 +318,25 @@ Why it is as it is, and what else there is, is said in its comments. Next:
     for line in result.stdout.splitlines()[-2:]:
         assert command(*shlex.split(line)[1:], "loop.epochs=2").rc == 0
     assert (command.cwd / "runs" / "mine-1" / "fold-5" / "summary.json").exists()
+
+
+def test_a_packed_file_with_tabs(command: Command) -> None:
+    text = table("size", "age, in years", "class").read_text("utf-8").replace('"', "").replace("age,", "age")
+    Path("my data.tsv.gz").write_bytes(gzip.compress(text.replace(",", "\t").encode()))
+    named = command("init", "a", "--from", "my data.tsv.gz", "--target", "class")
+    assert named.rc == 0
+    assert "set apart by '\\t'" in named.stdout
+    assert 'path: "${vars.path}", delimiter: "\\t"' in Path("a.yaml").read_text("utf-8")
+    assert command("validate", "--strict", "a.yaml").rc == 0
+    unnamed = command("init", "--from", "my data.tsv.gz", "--target", "class")
+    message = "error: 'my data.yaml': a starter's name is of letters, digits, dots, dashes and underscores\n"
+    assert (unnamed.rc, unnamed.stderr) == (2, message)
+
+
+def test_a_path_that_no_config_can_hold() -> None:
+    path = table("size", "class").rename(Path(os.fsdecode(b"t\xff.csv")))
+    with pytest.raises(ConfigError, match=r"a config is UTF-8, and cannot hold this path"):
+        write(proposed(path, "class"), Path("n.yaml"))
 
 
 def test_the_command_s_refusals_and_its_json(command: Command) -> None:

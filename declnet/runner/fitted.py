@@ -9,6 +9,7 @@ from textwrap import wrap
 
 from declnet.config.dump import written
 from declnet.data.files import printable
+from declnet.errors import ConfigError
 from declnet.runner.proposal import Field, Proposal
 from declnet.runner.starter import put
 
@@ -23,13 +24,15 @@ def write(proposal: Proposal, path: Path, *, force: bool = False) -> None:
     """Write the config, in which the data's path starts at its own folder.
 
     Raises:
-        ConfigError: there is such a file already, which only `force` writes over.
+        ConfigError: there is such a file already, which only `force` writes over, or the path is no text.
         MachineError: the machine refused to write it.
     """
     data = proposal.guess.path
     # Through links, or `..` would lead elsewhere; but the file keeps its own name.
     there, here = os.path.realpath(data.parent), os.path.realpath(path.parent)
     leads = os.path.relpath(Path(there, data.name), here)
+    if any("\ud800" <= char <= "\udfff" for char in leads):  # bytes that Python could not read
+        raise ConfigError(f"{printable(leads)}: a config is UTF-8, and cannot hold this path")
     put(path, text(proposal, path.name, path.stem, leads), force=force)
 
 
