@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +23,7 @@ from declnet.runner import folds
 from declnet.runner.events import Finished
 from declnet.runner.experiment import load
 from declnet.runner.fitted import WIDTH, write
-from declnet.runner.proposal import LARGE, MANY, SMALL, Proposal, propose
+from declnet.runner.proposal import HUGE, LARGE, MANY, SMALL, Proposal, propose
 from declnet.runner.train import train
 from examples import FITTED, FOLDER
 
@@ -158,6 +162,15 @@ def test_by_the_number_of_rows(rows: int) -> None:
     assert config.data.split.method == "stratified"
     assert config.data.split.share("test") == (0 if rows < SMALL else 0.15)
     assert proposal.training.hidden == (32 if rows < SMALL else 64 if rows < LARGE else 128)
+
+
+def test_fewer_epochs_of_large_files() -> None:
+    found = guess(table("size", "class"))
+    trainings = [propose(replace(found, rows=rows), "class").training for rows in (SMALL, LARGE, HUGE)]
+    for before, after in pairwise(trainings):
+        assert before.batch_size < after.batch_size
+        assert before.epochs >= after.epochs
+    assert all(item.halve < item.patience < item.epochs for item in trainings)
 
 
 def test_one_field_alone_needs_no_concat() -> None:
@@ -307,6 +320,25 @@ Why it is as it is, and what else there is, is said in its comments. Next:
     assert (command.cwd / "runs" / "mine-1" / "fold-5" / "summary.json").exists()
 
 
+def test_a_packed_file_with_tabs(command: Command) -> None:
+    text = table("size", "age, in years", "class").read_text("utf-8").replace('"', "").replace("age,", "age")
+    Path("my data.tsv.gz").write_bytes(gzip.compress(text.replace(",", "\t").encode()))
+    named = command("init", "a", "--from", "my data.tsv.gz", "--target", "class")
+    assert named.rc == 0
+    assert "set apart by '\\t'" in named.stdout
+    assert 'path: "${vars.path}", delimiter: "\\t"' in Path("a.yaml").read_text("utf-8")
+    assert command("validate", "--strict", "a.yaml").rc == 0
+    unnamed = command("init", "--from", "my data.tsv.gz", "--target", "class")
+    message = "error: 'my data.yaml': a starter's name is of letters, digits, dots, dashes and underscores\n"
+    assert (unnamed.rc, unnamed.stderr) == (2, message)
+
+
+def test_a_path_that_no_config_can_hold() -> None:
+    path = table("size", "class").rename(Path(os.fsdecode(b"t\xff.csv")))
+    with pytest.raises(ConfigError, match=r"a config is UTF-8, and cannot hold this path"):
+        write(proposed(path, "class"), Path("n.yaml"))
+
+
 def test_the_command_s_refusals_and_its_json(command: Command) -> None:
     path = table("size", "class")
     done = command("init", "--from", path, "--target", "class", "--json")
@@ -329,20 +361,23 @@ def test_the_command_s_refusals_and_its_json(command: Command) -> None:
                 "becomes": "target: ClassLabels",
             },
         ],
+        "target": "class",
         "path": "t.yaml",
         "next": ["declnet validate t.yaml", "declnet train t.yaml"],
     }
-    again, forced, other, half, both = command.each(
+    again, forced, other, half, both, gone = command.each(
         "init --from t.csv --target class",
         "init --from t.csv --target class --force",
         "init --from t.csv --target clas",
         "init t --from t.csv",
         "init t --from t.csv --target class --template cnn",
+        "init t --from gone.csv --target class",
     )
     message = "error: t.yaml is there already; name another file, or write over it with --force\n"
     assert (again.rc, again.stdout, again.stderr) == (2, "", message)
     assert forced.rc == 0
     assert (other.rc, other.stderr) == (2, "error: --target: t.csv has no column 'clas'; did you mean 'class'?\n")
+    assert (gone.rc, gone.stderr) == (3, "error: gone.csv: no such file\n")
     assert half.rc == both.rc == 2
     assert "--target says which column of the file is learned" in half.stderr
     assert "exclude each other" in both.stderr
@@ -353,32 +388,41 @@ def read(path: Path) -> list[dict[str, str]]:
         return [*csv.DictReader(file)]
 
 
-def test_predictions_are_names_of_classes(command: Command) -> None:
-    """For new rows with a category that training has not seen, and a missing cell."""
-    table("size", "colour", "class")
-    assert command("init", "--from", "t.csv", "--target", "class").rc == 0
-    assert command("train", "t.yaml", "loop.fold=1", "loop.epochs=40", "--quiet").rc == 0
-    (command.cwd / "new.csv").write_text("colour,size\nred,1.5\ngreen,13\n,12.5\n", encoding="utf-8")
+def test_predictions_are_names_of_classes(command: Command, stand_ins: Path) -> None:
+    """For new rows, with a category that training has not seen and missing cells; other columns do not matter."""
+    trained = command("train", FOLDER / "penguins.yaml", f"vars.path={stand_ins}/penguins.csv", "loop.fold=1", "-q")
+    assert trained.rc == 0
+    header = "sex,body_mass_g,bill_length_mm,bill_depth_mm,flipper_length_mm,island,name"
+    rows = ["MALE,4200,40,17,200,Biscoe,Ida", "?,4200,45.1,17,200,Elsewhere,Bo", ",,50,,200,Dream,"]
+    (command.cwd / "new.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
     plain, probable = command.each(
-        "predict runs/t-1 --input new.csv --output pred.csv",
-        "predict runs/t-1 --input new.csv --output prob.csv --probabilities",
+        "predict runs/penguins-1 --input new.csv --output pred.csv",
+        "predict runs/penguins-1 --input new.csv --output prob.csv --probabilities",
     )
     assert plain.rc == probable.rc == 0
-    assert [row["prediction"] for row in read(command.cwd / "pred.csv")] == ["b", "a", "a"]
-    for row in read(command.cwd / "prob.csv"):
-        assert [*row] == ["prediction", "probability_a", "probability_b"]
-        shares = {name: float(row[f"probability_{name}"]) for name in "ab"}
+    birds = ["Adelie", "Chinstrap", "Gentoo"]
+    assert [row["prediction"] for row in read(command.cwd / "pred.csv")] == birds
+    for row, bird in zip(read(command.cwd / "prob.csv"), birds, strict=True):
+        assert [*row] == ["prediction", *(f"probability_{name}" for name in birds)]
+        shares = {name: float(row[f"probability_{name}"]) for name in birds}
         assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
-        assert max(shares, key=shares.__getitem__) == row["prediction"]
+        assert max(shares, key=shares.__getitem__) == row["prediction"] == bird
 
 
-def test_predictions_are_in_the_target_s_units(command: Command) -> None:
-    """Of prices, dollars: near those that the rule gives."""
-    table("size", "price")
-    assert command("init", "--from", "t.csv", "--target", "price").rc == 0
-    assert command("train", "t.yaml", "loop.fold=1", "--quiet").rc == 0
-    sizes = [2.0, 7.0, 13.0]
-    (command.cwd / "new.csv").write_text("size\n" + "\n".join(map(str, sizes)), encoding="utf-8")
-    assert command("predict", "runs/t-1", "--input", "new.csv", "--output", "pred.csv").rc == 0
+def test_predictions_are_in_the_target_s_units(command: Command, stand_ins: Path) -> None:
+    """Dollars: near those that the rule of the made-up houses gives, 30,000 for each unit of income, and 20,000."""
+    data = f"vars.path={stand_ins}/housing.csv"
+    trained = command("train", FOLDER / "housing.yaml", data, "loop.batch_size=16", "--json", "-q")
+    assert trained.rc == 0
+    rmse = json.loads(trained.stdout)["test"]["rmse"]
+    header = (
+        "longitude,latitude,housing_median_age,total_rooms,total_bedrooms,population,households,median_income,"
+        "ocean_proximity"
+    )
+    incomes = [2.0, 7.0, 13.0]
+    rows = [f"-119,37,20,2000,{'' if income == 7 else 400},1200,400,{income},INLAND" for income in incomes]
+    (command.cwd / "new.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    assert command("predict", "runs/housing-1", "--input", "new.csv", "--output", "pred.csv").rc == 0
     found = [float(row["output"]) for row in read(command.cwd / "pred.csv")]
-    np.testing.assert_allclose(found, [1000 + 350 * size for size in sizes], atol=200)
+    assert 100 < rmse < 40_000
+    np.testing.assert_allclose(found, [30_000 * income + 20_000 for income in incomes], atol=2 * rmse)

@@ -48,8 +48,8 @@ def fit(data: Path, target: str, name: Path | None, *, force: bool, as_json: boo
             | {"becomes": proposal.use(column)}
             for column in proposal.guess.columns
         ]
-        rows = proposal.guess.rows
-        print_json({"data": str(data), "rows": rows, "columns": columns, "path": str(path), "next": _next(path)})
+        found = {"data": str(data), "rows": proposal.guess.rows, "columns": columns, "target": target}
+        print_json(found | {"path": str(path), "next": _next(path)})
         return
     show_guess(proposal.guess, proposal.use)
     write("")

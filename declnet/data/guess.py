@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from declnet.data.kinds import Column, Seen
 from declnet.data.sources.csv_table import LINE, Table, opened
+from declnet.errors import DataError
 from declnet.records import record
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -40,8 +42,13 @@ def guess(path: Path, delimiter: str | None = None) -> Guess:
     Raises:
         DataError: the file can't be opened, or is no table with a header and rows.
     """
-    if delimiter is None:
-        delimiter = delimiter_of(path)
+    try:
+        return _guess(path, delimiter_of(path) if delimiter is None else delimiter)
+    except DataError as error:  # the file was named here, not under a key of a config
+        raise DataError(*(replace(item, path=()) for item in error.diagnostics)) from None
+
+
+def _guess(path: Path, delimiter: str) -> Guess:
     with opened(path) as file:
         table = Table(file, path, delimiter)
         seen = [Seen(name) for name in table.names]

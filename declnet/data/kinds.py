@@ -225,7 +225,7 @@ class Seen:
         with np.errstate(over="ignore", invalid="ignore"):
             first, second, third = self.powers / self.numbers
             variance, cube = second - first**2, third - 3 * first * second + 2 * first**3
-            skew = float(cube / variance**1.5) if variance > 0 else 0.0
+            skew = float(cube / variance**1.5) if variance else 0.0
         return round(skew, 2) if math.isfinite(skew) else None
 
 

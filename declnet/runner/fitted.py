@@ -9,6 +9,7 @@ from textwrap import wrap
 
 from declnet.config.dump import written
 from declnet.data.files import printable
+from declnet.errors import ConfigError
 from declnet.runner.proposal import Field, Proposal
 from declnet.runner.starter import put
 
@@ -23,13 +24,15 @@ def write(proposal: Proposal, path: Path, *, force: bool = False) -> None:
     """Write the config, in which the data's path starts at its own folder.
 
     Raises:
-        ConfigError: there is such a file already, which only `force` writes over.
+        ConfigError: there is such a file already, which only `force` writes over, or the path is no text.
         MachineError: the machine refused to write it.
     """
     data = proposal.guess.path
     # Through links, or `..` would lead elsewhere; but the file keeps its own name.
     there, here = os.path.realpath(data.parent), os.path.realpath(path.parent)
     leads = os.path.relpath(Path(there, data.name), here)
+    if any("\ud800" <= char <= "\udfff" for char in leads):  # bytes that Python could not read
+        raise ConfigError(f"{printable(leads)}: a config is UTF-8, and cannot hold this path")
     put(path, text(proposal, path.name, path.stem, leads), force=force)
 
 
@@ -139,9 +142,8 @@ def _model(proposal: Proposal) -> Iterator[str]:
     yield _beside(hidden, "wider or more layers learn more, and overfit sooner")
     yield "  - ReLU"
     last = f"  - {{type: Linear, out_features: {len(proposal.classes) or 1}}}"
-    yield _beside(
-        last, "one output a class, of two classes too" if proposal.classes else "the number that is learned"
-    )
+    outputs = {0: "the number that is learned", 2: "one output a class, of two classes too"}
+    yield _beside(last, outputs.get(len(proposal.classes), "one output a class"))
 
 
 def _training(proposal: Proposal) -> Iterator[str]:
@@ -151,8 +153,8 @@ def _training(proposal: Proposal) -> Iterator[str]:
         yield _beside("loss: MSELoss", "HuberLoss where a few targets are far from all others")
     lr = "lr first: ten times less where the loss jumps, more if it creeps"
     yield _beside("optimizer: {type: AdamW, lr: 3e-3}", lr)
-    yield "# lr is halved where so many epochs and one more in a row bring nothing."
-    yield "scheduler: {type: ReduceLROnPlateau, factor: 0.5, patience: 5}"
+    yield "# lr is halved where more than so many epochs in a row bring nothing."
+    yield f"scheduler: {{type: ReduceLROnPlateau, factor: 0.5, patience: {proposal.training.halve}}}"
 
 
 def _loop(proposal: Proposal) -> Iterator[str]:

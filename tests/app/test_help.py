@@ -23,6 +23,7 @@ HELP = {
     "inspect --help": "  Show the network a config describes: its nodes as they nest, with shapes,\n  parameters,",
     "runs --help": "  List the runs in a directory, with the figures of their best epochs.\n",
     "compare --help": "  Show where the configs of runs differ, and their figures side by side.\n",
+    "init --help": "  Write a starter config with comments, which trains as it is.\n",
     "list-components --help": "  List what a config can name, or explain one of them.\n",
     "evaluate --help": "  Print the loss and the metrics of a run, on its test rows or on others.\n",
     "predict --help": "  Predict for each row of a file, however long, and write the predictions.\n",
@@ -41,6 +42,7 @@ WRONG = {
     "evaluate": "Missing argument 'RUN'",
     "predict r --input x.csv": "Missing option '--output'",
     "predict r --input x.csv --output y --format pdf": "'pdf' is not one of 'csv', 'jsonl', 'npz'",
+    "init --from x.csv": "--target says which column of the file is learned",
     "list-components Linear ReLU": "Got unexpected extra argument",
 }
 
@@ -79,7 +81,7 @@ def test_help_imports_nothing_heavy(results: dict[str, Result], text: str) -> No
 @pytest.mark.parametrize("text", [text for text in HELP if text[0] != "-"])
 def test_help_of_a_command_imports_nothing_of_declnet(results: dict[str, Result], text: str) -> None:
     found = {name for name in results[text].modules if name.startswith("declnet")}
-    assert found == {"declnet", "declnet.app", "declnet.app.commands"}
+    assert found == {"declnet", "declnet.app", "declnet.app.commands", "declnet.app.options"}
     assert (HEAVY - {"pydantic"}).isdisjoint(results[text].modules)
 
 

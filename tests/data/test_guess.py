@@ -7,6 +7,7 @@ import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from declnet.app.guessed import show_guess
@@ -124,6 +125,18 @@ def test_what_else_is_kept() -> None:
     odd = column([*range(1000), "n/k", "n/k", "-"])
     assert dict(odd.odd) == {"n/k": 2, "-": 1}
     assert column([*range(1000)]).values == {}
+
+
+def test_the_skew() -> None:
+    numbers = np.random.default_rng(0).lognormal(3, 1, 2000)
+    wanted = np.mean((numbers - numbers.mean()) ** 3) / numbers.std() ** 3
+    for cells in ([*numbers], [*numbers, "NA"]):
+        assert column(cells).skew == pytest.approx(wanted, abs=0.006)
+    assert column(1e6 + numbers).skew == pytest.approx(wanted, abs=0.006)
+    assert column([*range(100)]).skew == 0
+    assert column([5] * 100).skew == 0
+    assert column(["a", "b"] * 50).skew is None
+    assert column([1e200, -1e200, 3] * 50).skew is None, "its cube is no number"
 
 
 def test_nothing_goes_to_the_terminal_as_it_is() -> None:
