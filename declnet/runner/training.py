@@ -269,6 +269,8 @@ class Training:
         saved.restore(self.order, "shuffle")
         self.partial, self.waiting, self.init = where.partial, where.waiting, where.init
         self.keeper.restore(where, self.store.state_dict())
+        if where.partial.step:  # the epoch's record has the rate of its last step, which may be this one
+            self.optimization.settings = self.schedule.at(where.epoch + 1, where.step - 1)
         records = self.directory.cut(where.epoch)
         self.directory.remove_summary()
         self.started -= sum(record["seconds"] or 0 for record in records) + where.partial.seconds

@@ -46,6 +46,16 @@ def test_stopped_again_and_again(extra: tuple[str, ...]) -> None:
     same("straight", "r")
 
 
+@pytest.mark.parametrize("interval", ["epoch", "step"])
+def test_the_rate_of_an_epoch_of_which_no_step_is_left(interval: str) -> None:
+    """Its record has the rate of the last step, which was made before the run was stopped."""
+    extra = f"scheduler={{type: ExponentialLR, gamma: 0.9, interval: {interval}}}"
+    started(extra, to="straight")
+    started(extra, stop=(2, STEPS))
+    continued()
+    same("straight", "r")
+
+
 def test_the_epochs_can_grow() -> None:
     """No epoch knows which one is the last."""
     started(to="straight")
