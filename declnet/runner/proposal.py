@@ -130,7 +130,8 @@ def propose(guess: Guess, target: str) -> Proposal:
     """
     column = _column(guess, target)
     if guess.rows < FEW:
-        raise ConfigError(f"{_of(guess)} has {guess.rows} rows: too few to train and to test, which takes {FEW}")
+        rows = "1 row" if guess.rows == 1 else f"{guess.rows} rows"
+        raise ConfigError(f"{_of(guess)} has {rows}: too few to train and to test, which takes {FEW}")
     _require_learnable(column)
     others = [item for item in guess.columns if item is not column]
     taken = {"input"}  # what a block of nodes calls its own input
