@@ -34,7 +34,7 @@ SETTINGS = (f"loop.folds={FOLDS}", "data.split={method: stratified, val: 0.2}")
 
 @pytest.fixture
 def columns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Array]:
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)
     return prepare()
 
 
