@@ -290,6 +290,15 @@ def test_one_run_is_wanted(columns: dict[str, Array]) -> None:
         Trained(Path("r"))
 
 
+def test_weights_are_those_of_one_fold(columns: dict[str, Array]) -> None:
+    trained()
+    with pytest.raises(
+        CheckpointError, match=r"init\.from: r: a cross-validation; name one of its folds, r.fold-1,"
+    ):
+        load("c.yaml", ("init={from: r}",))
+    assert load("c.yaml", ("init={from: r/fold-2}",)).config.init is not None
+
+
 def test_from_python(columns: dict[str, Array]) -> None:
     events: list[declnet.Event] = []
     found = declnet.train("c.yaml", *SETTINGS, run_dir="r", on_event=events.append)
