@@ -11,6 +11,12 @@ from declnet.core.spec import Array, Spec
 from declnet.core.suggest import any_of
 from declnet.errors import DataError, RowError, ShapeError
 
+AS_INDICES = (
+    "make the data field {columns: ..., dtype: int64} where the column holds them, "
+    "{columns: ..., transforms: [ClassLabels]} where it holds names"
+)
+"""How a target is made of class indices."""
+
 
 def class_dims(shape: tuple[int, ...]) -> tuple[int, int, int]:
     """An input (C), (N, C) or (N, C, d1, ...) as (rows, classes, inner)."""
@@ -51,8 +57,7 @@ def require_indices(loss: Loss, input: Spec, target: Spec, instead: str = "") ->
         )
     if target.kind != "int":
         raise ShapeError(
-            f"{name} takes class indices as integers but its target holds {target.kind}s; "
-            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            f"{name} takes class indices as integers but its target holds {target.kind}s; {AS_INDICES}",
             argument=1,
         )
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from declnet.core.metric import Metric
 from declnet.core.spec import Array, Spec
 from declnet.errors import RowError, ShapeError
-from declnet.losses.class_targets import check_classes, class_dims, index_shape
+from declnet.losses.class_targets import AS_INDICES, check_classes, class_dims, index_shape
 
 
 def is_binary(output: Spec) -> bool:
@@ -70,8 +70,7 @@ class ClassMetric(Metric, ABC):
         floats = output.ndim > 1 and target.shape == index_shape(output.shape) and target.kind == "float"
         raise ShapeError(
             f"{self.type} compares outputs (N, C) with class indices (N,){also}, but the output is {output} "
-            f"and the target {target}"
-            + ("; give the data field the dtype int64: {columns: ..., dtype: int64}" if floats else "")
+            f"and the target {target}" + (f"; {AS_INDICES}" if floats else "")
         )
 
     def check_target(self, output: Spec, target: Array) -> None:

@@ -8,6 +8,7 @@ from functools import reduce
 import numpy as np
 
 from declnet.core.component import Loss
+from declnet.core.suggest import some
 from declnet.core.wrapper import Term
 from declnet.errors import DataError, Diagnostic, Path
 from declnet.plan.graph import Call, Graph
@@ -47,5 +48,9 @@ def _balanced(experiment: Experiment, rows: Rows, graph: Graph, call: Call, term
     try:
         return replace(term, loss=term.loss.balanced(counts))
     except DataError as error:
-        message = f"balanced: {error.diagnostics[0].message} in the training rows"
+        names = rows.learned.classes.get(name, ())
+        known = (
+            f"; the classes are {some([f'{own!r} ({index})' for index, own in enumerate(names)])}" if names else ""
+        )
+        message = f"balanced: {error.diagnostics[0].message} in the training rows{known}"
         raise DataError(Diagnostic(message, KEY, experiment.document.mark(KEY))) from None

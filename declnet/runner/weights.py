@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 
 from declnet.core.spec import Array
+from declnet.core.suggest import any_of
 from declnet.data.extras import needed
 from declnet.data.files import first_line, opened, printable, refusal
 from declnet.data.npy import UNREADABLE
@@ -25,6 +26,7 @@ from declnet.errors import CheckpointError, DataError, Diagnostic
 from declnet.errors import Path as KeyPath
 from declnet.records import record
 from declnet.runner import checkpoint
+from declnet.runner.directory import folds_of
 from declnet.runner.files import machine
 
 PLACE: Final[KeyPath] = ("init", "from")
@@ -99,6 +101,9 @@ def look(path: Path) -> Weights:
         is_run = path.is_dir()
     if is_run:
         directory, path = path, path / "checkpoints" / "best.npz"
+        if folds := folds_of(directory):
+            names = any_of([printable(str(fold)) for fold in folds])
+            raise _refused(f"{printable(str(directory))}: a cross-validation; name one of its folds, {names}")
         if not path.exists():
             raise _refused(
                 f"{printable(str(directory))}: not a run's directory with a best checkpoint, checkpoints/best.npz"

@@ -49,8 +49,8 @@ def read(text: str | bytes, *columns: str, delimiter: str = ",") -> dict[str, li
 
 
 TEXTS = "; the transforms Category, OneHot and ClassLabels take texts"
-GAP = "; the transform Impute fills in what data.source.missing lists"
-MAYBE = ", and data.source.missing lists what stands for a missing value"
+GAP = "; the transform Impute fills in what the source lists under missing"
+MAYBE = ", and the source lists under missing what stands for a missing value"
 HINTS = (MAYBE, TEXTS, GAP)
 """What messages add, and the tests of where mistakes are leave out."""
 

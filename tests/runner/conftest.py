@@ -68,4 +68,4 @@ def fit(folder: Path) -> Callable[..., Trained]:
 def resumable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A config in the current folder, and every step reported, so that a run can be stopped at any."""
     Path("c.yaml").write_text(TEXT, encoding="utf-8")
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)

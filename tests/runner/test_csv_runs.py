@@ -128,7 +128,7 @@ def test_a_run_directory_can_be_moved_with_its_table(fit: Callable[..., Trained]
             "",
             [],
             "sub/t.csv:5:5: error: column 'c': missing value"
-            "; the transform Impute fills in what data.source.missing lists\n    3,3,\n        ^",
+            "; the transform Impute fills in what the source lists under missing\n    3,3,\n        ^",
         ),
         (
             REGRESSION,

@@ -32,7 +32,7 @@ RESTLESS = "optimizer.lr=10"
 
 
 def test_events_come_in_order(fit: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)
     first, *events, last = fit(TEXT, "loop.epochs=2").events
     assert first == Started(Path("r"), "net", 650, {"train": 359, "val": 180, "test": 180}, 2, 9, 18)
     assert isinstance(last, Finished)

@@ -34,7 +34,7 @@ SETTINGS = (f"loop.folds={FOLDS}", "data.split={method: stratified, val: 0.2}")
 
 @pytest.fixture
 def columns(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Array]:
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)
     return prepare()
 
 
@@ -288,6 +288,15 @@ def test_one_run_is_wanted(columns: dict[str, Array]) -> None:
         ConfigError, match=f"r: a cross-validation, each fold of which is a run of its own: .*{names}"
     ):
         Trained(Path("r"))
+
+
+def test_weights_are_those_of_one_fold(columns: dict[str, Array]) -> None:
+    trained()
+    with pytest.raises(
+        CheckpointError, match=r"init\.from: r: a cross-validation; name one of its folds, r.fold-1,"
+    ):
+        load("c.yaml", ("init={from: r}",))
+    assert load("c.yaml", ("init={from: r/fold-2}",)).config.init is not None
 
 
 def test_from_python(columns: dict[str, Array]) -> None:

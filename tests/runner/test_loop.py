@@ -194,7 +194,7 @@ NOISY = (
 @pytest.mark.parametrize("optimizer", ["AdamW", "{type: SGD, momentum: 0.9}", "{type: LBFGS, max_iter: 3}"])
 def test_the_same_bits_with_everything_on(folder: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str) -> None:
     Path("c.yaml").write_text(TEXT, encoding="utf-8")
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)
     chosen = (ALL, NOISY, f"optimizer={optimizer}")
     started(*chosen, to="straight")
     assert (summary("straight")["ended_by"], summary("straight")["steps"]) == ("max_steps", 11)
@@ -223,7 +223,7 @@ def test_a_run_that_ended_early_stays_ended(folder: Path) -> None:
 def test_stopped_at_the_last_of_all_steps(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The epoch is still to be evaluated."""
     Path("c.yaml").write_text(TEXT, encoding="utf-8")
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)
     started("loop.max_steps=16", to="straight")
     started("loop.max_steps=16", stop=(2, 4))
     continued()
@@ -232,7 +232,7 @@ def test_stopped_at_the_last_of_all_steps(folder: Path, monkeypatch: pytest.Monk
 
 def test_a_checkpoint_without_the_average(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("c.yaml").write_text(TEXT, encoding="utf-8")
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)
     started("loop.ema=0.9", stop=(2, 3))
     text = Path("r/config.yaml").read_text(encoding="utf-8")
     Path("r/config.yaml").write_text(text.replace("ema: 0.9", "ema: null"), encoding="utf-8")
@@ -261,7 +261,7 @@ def test_a_decay_of_0_is_no_average(fit: Callable[..., Trained], decay: str) -> 
 
 
 def test_steps_are_groups(fit: Callable[..., Trained], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("declnet.runner.train.REPORT_EVERY", -1)
+    monkeypatch.setattr("declnet.runner.training.REPORT_EVERY", -1)
     trained = fit(TEXT, "loop.accumulate=5", "loop.epochs=1")
     assert [event.step for event in trained.events if isinstance(event, Stepped)] == [1, 2, 3]
 

@@ -357,7 +357,7 @@ def test_a_table_that_is_wrong(fit: Callable[..., Fitted], table: Path) -> None:
         "new.csv:3:5: error: column 'a': 'four' is not a number"
         "; the transforms Category, OneHot and ClassLabels take texts\n    3,y,four\n        ^\n"
         "new.csv:4:1: error: column 'b': missing value"
-        "; the transform Impute fills in what data.source.missing lists\n    ,z,5\n    ^"
+        "; the transform Impute fills in what the source lists under missing\n    ,z,5\n    ^"
     )
     assert refused(trained, b"A,c\n1,2\n") == ("error: new.csv: no column 'a'\nerror: new.csv: no column 'b'")
     assert refused(trained, b"a,b\n") == "new.csv:1:1: error: there are no rows below the header"
@@ -380,7 +380,7 @@ def test_a_bad_cell_far_down_has_its_place(fit: Callable[..., Fitted], table: Pa
     assert refused(trained, f"a,b\n{rows}1,?\n".encode()) == (
         "new.csv:70002:3: error: column 'b': '?' is not a number"
         "; the transforms Category, OneHot and ClassLabels take texts"
-        ", and data.source.missing lists what stands for a missing value\n    1,?\n      ^"
+        ", and the source lists under missing what stands for a missing value\n    1,?\n      ^"
     )
     assert refused(trained, f"a,b\n{rows}1,1e300\n".encode()) == (
         "new.csv:70002:3: error: column 'b': 1e+300 is too large for float32; dtype: float64 can hold it\n"

@@ -121,7 +121,7 @@ def test_seconds_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
         now[0] += 1
         return now[0]
 
-    monkeypatch.setattr("declnet.runner.train.time.perf_counter", clock)
+    monkeypatch.setattr("declnet.runner.training.time.perf_counter", clock)
     started(to="straight")
     started(stop=(3, 7))
     continued()

@@ -356,14 +356,14 @@ def test_a_run_does_not_go_on_with_other_rows(pictures: None) -> None:
 # What goes wrong.
 
 
-GAP = "missing value; the transform Impute fills in what data.source.missing lists"
+GAP = "missing value; the transform Impute fills in what the source lists under missing"
 NUMBER = "is not a number; the transforms Category, OneHot and ClassLabels take texts"
 
 
 @pytest.mark.parametrize(
     ("column", "cell", "message"),
     [
-        ("height", "?", f"'?' {NUMBER}, and data.source.missing lists what stands for a missing value"),
+        ("height", "?", f"'?' {NUMBER}, and the source lists under missing what stands for a missing value"),
         ("height", "NA", GAP),
         ("home", "", GAP),
         ("kind", " ", GAP),
@@ -416,6 +416,20 @@ def test_more_classes_than_outputs(fit: Callable[..., Fitted], table: list[list[
     with pytest.raises(DataError) as caught:
         fit(ANIMALS.replace("out_features: 3", "out_features: 2"))
     assert "; there are 3 classes: cat, dog and emu" in str(caught.value)
+
+
+def test_a_class_that_no_row_has_cannot_be_weighed(fit: Callable[..., Fitted], table: list[list[str]]) -> None:
+    text = ANIMALS.replace("[ClassLabels]", "[{type: ClassLabels, classes: [cat, dog, emu, yak]}]")
+    with pytest.raises(DataError) as caught:
+        fit(text.replace("out_features: 3", "out_features: 4"), "loop.class_weights=balanced")
+    assert (
+        str(caught.value)
+        .splitlines()[0]
+        .endswith(
+            "balanced: class 3 is missing, so no weight makes up for how rare they are, in the training rows; "
+            "the classes are 'cat' (0), 'dog' (1), 'emu' (2) and 'yak' (3)"
+        )
+    )
 
 
 def test_more_categories_than_embeddings(fit: Callable[..., Fitted], table: list[list[str]]) -> None:

@@ -18,9 +18,9 @@ from declnet.data.texts import CODES, Dictionary
 NOTHING = {"na", "n/a", "nan", "null", "none", "?", "-", "."}
 """What many files write where there is no value."""
 
-GAP = missing_value("in what data.source.missing lists")
+GAP = missing_value("in what the source lists under missing")
 
-MAYBE = ", and data.source.missing lists what stands for a missing value"
+MAYBE = ", and the source lists under missing what stands for a missing value"
 """What is added where a cell could be one."""
 
 

@@ -198,14 +198,16 @@ CROSS_ENTROPY = Subject(
             {},
             (Spec((4, 3)), Spec((4,))),
             "CrossEntropyLoss takes class indices as integers but its target holds floats; "
-            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            "make the data field {columns: ..., dtype: int64} where the column holds them, "
+            "{columns: ..., transforms: [ClassLabels]} where it holds names",
             argument=1,
         ),
         Misfit(
             {},
             (Spec((3,)), Spec((), "bool")),
             "CrossEntropyLoss takes class indices as integers but its target holds bools; "
-            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            "make the data field {columns: ..., dtype: int64} where the column holds them, "
+            "{columns: ..., transforms: [ClassLabels]} where it holds names",
             argument=1,
         ),
     ),
@@ -289,7 +291,8 @@ NLL = Subject(
             {},
             (Spec((4, 3)), Spec((4,))),
             "NLLLoss takes class indices as integers but its target holds floats; "
-            "give the data field the dtype int64: {columns: ..., dtype: int64}",
+            "make the data field {columns: ..., dtype: int64} where the column holds them, "
+            "{columns: ..., transforms: [ClassLabels]} where it holds names",
             argument=1,
         ),
     ),

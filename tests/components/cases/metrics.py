@@ -72,7 +72,8 @@ def misfits(name: str, *, also: bool = True, **given: object) -> Iterator[Misfit
     """What every metric of classes refuses; `also` what those refuse that take one number for each target."""
     takes = f"{name} compares outputs (N, C) with class indices (N,)"
     takes += ", or outputs (N,) or (N, 1) with targets 0 and 1" if also else ""
-    hint = "; give the data field the dtype int64: {columns: ..., dtype: int64}"
+    hint = "; make the data field {columns: ..., dtype: int64} where the column holds them, "
+    hint += "{columns: ..., transforms: [ClassLabels]} where it holds names"
     pairs = [
         (Spec((8, 3)), Spec((8,)), hint),
         (Spec((8, 3)), Spec((8, 1), "int"), ""),
