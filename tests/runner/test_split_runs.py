@@ -17,6 +17,7 @@ from declnet.errors import ConfigError, DataError, DeclnetError
 from declnet.runner import resumption
 from declnet.runner.evaluate import evaluate
 from declnet.runner.experiment import load
+from declnet.runner.rows import Rows
 from declnet.runner.train import resume
 from declnet.runner.trained import Trained
 from runner.conftest import Trained as Fitted
@@ -170,6 +171,36 @@ def test_sources_whose_numbers_mean_something_else(folder: Path) -> None:
             rows_of(f"data.split.test.path={path}")
         assert caught.value.diagnostics[0].message.endswith(message)
         assert caught.value.diagnostics[0].path == ("data", "split", "test")
+
+
+def test_integers_of_another_source_are_the_texts_of_their_digits(folder: Path) -> None:
+    Path("t.csv").write_text("a,k\n" + "\n".join(f"{i},{'' if i == 7 else i % 3 + 1}" for i in range(30)), "utf-8")
+    Path("c.yaml").write_text(
+        "data:\n  source: {type: CSV, path: t.csv}\n  split: {val: {type: NPZ, path: v.npz}, test: 0}\n"
+        "  inputs:\n    k: {columns: k, transforms: [Category]}\n"
+        "    both: {columns: [k, k], transforms: [{type: Impute, strategy: constant, value: '2'}, "
+        "{type: OneHot, categories: 3}]}\n"
+        "  targets: [a]\n"
+        "model:\n  - {type: Embedding, num_embeddings: 4, embedding_dim: 3, inputs: k, name: e}\n"
+        "  - {type: Concat, dim: 1, inputs: [e, both]}\n  - {type: Linear, out_features: 1}\n"
+        "loss: MSELoss\noptimizer: SGD\n",
+        "utf-8",
+    )
+    np.savez("v.npz", a=np.arange(4.0), k=np.array([3, 2, np.nan, 9]))
+    rows = Rows(load("c.yaml"))
+    val = rows.splits["val"]
+    assert np.concatenate([*rows.blocks("k", val)]).tolist() == [3, 2, 0, 0]
+    assert np.concatenate([*rows.blocks("both", val)]).tolist() == [
+        [0, 0, 1] * 2,
+        [0, 1, 0] * 2,
+        [0, 1, 0] * 2,
+        [0, 0, 0] * 2,
+    ]
+    np.savez("v.npz", a=np.arange(4.0), k=np.array([3, 2, 1.5, 2]))
+    with pytest.raises(
+        DataError, match=r"data\.split\.val: column 'k' is to hold integers .* this is 1.5 \(row 3\)"
+    ):
+        Rows(load("c.yaml"))
 
 
 def test_pictures_of_a_file_are_not_copied(folder: Path) -> None:
