@@ -64,6 +64,21 @@ def test_by_group_a_column_that_is_no_field_says_which(columns: dict[str, Array]
     assert sum(map(len, groups)) == len(set(columns["who"].tolist()))
 
 
+def test_each_row_needs_a_group_but_no_class(columns: dict[str, Array]) -> None:
+    lines = Path("t.csv").read_text("utf-8").splitlines()
+    place = lines[0].split(",").index("who")
+    cells = lines[3].split(",")
+    cells[place] = ""
+    Path("t.csv").write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n", "utf-8")
+    with pytest.raises(DataError) as caught:
+        rows_of("data.split={method: grouped, column: who}")
+    (item,) = caught.value.diagnostics
+    assert item.message == "column 'who': missing value; rows are grouped by this column, so each needs one"
+    assert item.mark is not None
+    assert item.mark.line == 4
+    assert sum(map(len, rows_of("data.split={method: stratified, column: who}").values())) == ROWS
+
+
 def test_in_order(columns: dict[str, Array]) -> None:
     found = rows_of("data.split={method: ordered, val: 0.25, test: 0.25}")
     assert np.array_equal(np.concatenate([*found.values()]), np.arange(ROWS))
