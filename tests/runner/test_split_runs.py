@@ -252,6 +252,8 @@ REFUSED = {
     "={val: 0.5, test: 0.5}": ".val: val and test leave nothing to train on: their shares sum to 1",
     "={val: [1]}": ".val: expected a number, at least 0, at most 1, or a source, got [1]",
     "={val: Dgits}": ".val.type: unknown source 'Dgits'; did you mean 'Digits'?",
+    "={test: other.csv}": ".test.type: 'other.csv' is no source but a file; to read it write {type: CSV, "
+    "path: other.csv}",
     "={test: {type: CSV, path: no.csv}}": ".test.path: no.csv: no such file",
     "={test: {type: CSV, path: other.csv}}": ".test: the source has no column 'kind', which data.source has; "
     "did you mean 'kinds'?",
