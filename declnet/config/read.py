@@ -342,5 +342,9 @@ def _unknown(registry: Registry[Any], name: str) -> str:
     for other in REGISTRIES:
         if other is not registry and name in other:
             return f"{name!r} is {a(other.role)}, not {a(registry.role)}"
-    near = did_you_mean(name.rpartition(".")[2], registry)  # `nn.Linear`, as it stands in a program, is Linear
+    ending = name.rpartition(".")[2]
+    reader = next((own for own in registry if own.lower() == ending.lower() != name.lower()), None)
+    if registry.role == "source" and reader is not None:
+        return f"{name!r} is no source but a file; to read it write {{type: {reader}, path: {name}}}"
+    near = did_you_mean(ending, registry)  # `nn.Linear`, as it stands in a program, is Linear
     return f"unknown {registry.role} {name!r}{near or '; there is ' + _some(registry)}"

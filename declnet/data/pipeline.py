@@ -160,7 +160,7 @@ class Pipeline:
     def invertible(self) -> bool:
         """Whether numbers that stand for the field's can be put back into the units of its columns."""
         transforms = self.field.transforms
-        return bool(transforms) and self._cells[0].kind == "float" and all(item.invertible for item in transforms)
+        return bool(transforms) and all(item.invertible for item in transforms)
 
     def invert(self, values: Array) -> Array:
         """Numbers like the field's in the units of its columns, float64."""

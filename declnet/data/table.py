@@ -131,8 +131,10 @@ def stack(columns: dict[Asked, Rows], fields: Mapping[str, Field], dtype: DType)
         if item.cells.kind == "int":
             wanted = numpy_dtype("int", dtype)
         first = take(item.asked[0])
-        if isinstance(first, Texts):
-            rows[name] = side_by_side(first, *map(take, item.asked[1:])) if item.stacked else first
+        if isinstance(first, Texts) or item.cells.kind == "text":
+            each = zip((first, *map(take, item.asked[1:])), item.asked, strict=True)
+            texts = [_texts(column, asked) for column, asked in each]
+            rows[name] = side_by_side(*texts) if item.stacked else texts[0]
             continue
         _check(first, item.asked[0], wanted)
         if not item.stacked:
@@ -147,6 +149,16 @@ def stack(columns: dict[Asked, Rows], fields: Mapping[str, Field], dtype: DType)
             array[:, index] = column
         rows[name] = array
     return rows
+
+
+def _texts(values: Rows, asked: Asked) -> Texts:
+    """A column of texts. A source of arrays has none: its integers are, as they would be written in a table."""
+    if isinstance(values, Texts):
+        return values
+    _check(values, asked, np.dtype(np.int64))
+    missing = np.isnan(values)
+    different, codes = np.unique(np.where(missing, 0, values).astype(np.int64), return_inverse=True)
+    return Texts(np.where(missing, MISSING, codes.reshape(values.shape)), different.astype(np.str_))
 
 
 def side_by_side(*rows: Rows) -> Texts:

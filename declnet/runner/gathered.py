@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from declnet.config.split import Part
 from declnet.core.source import Asked, Source
 from declnet.core.spec import Array
-from declnet.core.transform import Rows, Texts
+from declnet.core.transform import MISSING, Rows, Texts
 from declnet.data import table
 from declnet.errors import DataError, Diagnostic, Path, RowError
 from declnet.records import record
@@ -66,6 +68,8 @@ class Gathered:
             if by is not None:
                 labels = columns[by]
                 self.labels = labels.codes if isinstance(labels, Texts) else labels
+                if self._experiment.config.data.split.method == "grouped":
+                    _require_groups(labels, by.column)
             rows = table.stack(columns, self._fields, self._experiment.config.dtype)
         if column is not None and self._experiment.config.data.split.method == "stratified":
             self._require_classes(column)
@@ -75,7 +79,7 @@ class Gathered:
     def _asked_by(source: Source, asked: list[Asked], column: str) -> Asked:
         """How the column that rows are split by is read: as a field reads it, else as texts, where it may be."""
         same = next((item for item in asked if item.column == column), None)
-        return same or Asked(column, text=source.columns()[column].text != "no")
+        return same or Asked(column, text=source.columns()[column].text != "no", gaps=True)
 
     def _require_classes(self, column: str) -> None:
         if self.labels is None:
@@ -84,6 +88,16 @@ class Gathered:
             require_classes(self.labels, column)
         except DataError as error:
             raise DataError(*placed(error, self._experiment.document, ())) from None
+
+
+def _require_groups(labels: Rows, column: str) -> None:
+    """RowError where a row has no group: nobody knows which rows go with it. A class it may do without, and those
+    that do are one.
+    """
+    missing = labels.codes == MISSING if isinstance(labels, Texts) else np.isnan(labels)
+    if missing.any():
+        message = f"column {column!r}: missing value; rows are grouped by this column, so each needs one"
+        raise RowError(message, int(np.argmax(missing)), column)
 
 
 @contextmanager

@@ -55,7 +55,7 @@ class ReduceLROnPlateau(Scheduler):
     threshold: NonNegative = 1e-4
     threshold_mode: Literal["rel", "abs"] = "rel"
     cooldown: NonNegativeInt = 0
-    min_lr: tuple[NonNegative, ...] | NonNegative = 0
+    min_lr: tuple[NonNegative, ...] | NonNegative = 0.0
     eps: NonNegative = 1e-8
 
     def misfits(self, optimizer: Optimizer, groups: int, periods: int | None) -> Iterator[tuple[str, str]]:

@@ -482,8 +482,9 @@ data: {source: Digits, targets: {y: [label]}}
 !  but its target is (32, 1) int (from data.targets.y)
 
 data: {source: Digits, targets: {y: {columns: label, dtype: float}}}
-! 4:7: loss: CrossEntropyLoss takes class indices as integers but its target holds floats; give the data field the
-!  dtype int64: {columns: ..., dtype: int64} (from data.targets.y)
+! 4:7: loss: CrossEntropyLoss takes class indices as integers but its target holds floats; make the data field
+!  {columns: ..., dtype: int64} where the column holds them, {columns: ..., transforms: [ClassLabels]} where it holds
+!  names (from data.targets.y)
 
 data: {source: Digits, targets: {y: {columns: label, dtype: int32}}}
 ! 2:61: data.targets.y.dtype: expected 'float', 'int64' or null, got 'int32'; did you mean 'int64'?
@@ -523,8 +524,9 @@ data: <csv>[1], targets: {y: {columns: c, dtype: int64}}}
 ! 2:50: data.inputs.x.columns: expected a text or a list of texts, got [1]
 
 data: <csv>{x: [a]}, targets: c}
-! 4:7: loss: CrossEntropyLoss takes class indices as integers but its target holds floats; give the data field the
-!  dtype int64: {columns: ..., dtype: int64} (from data.targets.y)
+! 4:7: loss: CrossEntropyLoss takes class indices as integers but its target holds floats; make the data field
+!  {columns: ..., dtype: int64} where the column holds them, {columns: ..., transforms: [ClassLabels]} where it holds
+!  names (from data.targets.y)
 
 data: <csv>{x: {columns: [a], dtype: int64}}, targets: {y: {columns: c, dtype: int64}}}
 ! 3:9: model[0]: Linear takes floating-point numbers but its input holds ints (from data.inputs.x)

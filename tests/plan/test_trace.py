@@ -371,8 +371,9 @@ SAME = "MSELoss compares arrays of one shape but its input is (3, 2) and its tar
             [
                 (
                     "loss",
-                    "CrossEntropyLoss takes class indices as integers but its target holds floats; give the data "
-                    "field the dtype int64: {columns: ..., dtype: int64} (from data.targets.y)",
+                    "CrossEntropyLoss takes class indices as integers but its target holds floats; make the data "
+                    "field {columns: ..., dtype: int64} where the column holds them, {columns: ..., transforms: "
+                    "[ClassLabels]} where it holds names (from data.targets.y)",
                 )
             ],
             id="labels that are floats",

@@ -17,6 +17,7 @@ from declnet.errors import ConfigError, DataError, DeclnetError
 from declnet.runner import resumption
 from declnet.runner.evaluate import evaluate
 from declnet.runner.experiment import load
+from declnet.runner.rows import Rows
 from declnet.runner.train import resume
 from declnet.runner.trained import Trained
 from runner.conftest import Trained as Fitted
@@ -61,6 +62,21 @@ def test_by_group_a_column_that_is_no_field_says_which(columns: dict[str, Array]
     found = rows_of("data.split={method: grouped, column: who, val: 0.2, test: 0.2}")
     groups = [set(columns["who"][rows].tolist()) for rows in found.values()]
     assert sum(map(len, groups)) == len(set(columns["who"].tolist()))
+
+
+def test_each_row_needs_a_group_but_no_class(columns: dict[str, Array]) -> None:
+    lines = Path("t.csv").read_text("utf-8").splitlines()
+    place = lines[0].split(",").index("who")
+    cells = lines[3].split(",")
+    cells[place] = ""
+    Path("t.csv").write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n", "utf-8")
+    with pytest.raises(DataError) as caught:
+        rows_of("data.split={method: grouped, column: who}")
+    (item,) = caught.value.diagnostics
+    assert item.message == "column 'who': missing value; rows are grouped by this column, so each needs one"
+    assert item.mark is not None
+    assert item.mark.line == 4
+    assert sum(map(len, rows_of("data.split={method: stratified, column: who}").values())) == ROWS
 
 
 def test_in_order(columns: dict[str, Array]) -> None:
@@ -172,6 +188,36 @@ def test_sources_whose_numbers_mean_something_else(folder: Path) -> None:
         assert caught.value.diagnostics[0].path == ("data", "split", "test")
 
 
+def test_integers_of_another_source_are_the_texts_of_their_digits(folder: Path) -> None:
+    Path("t.csv").write_text("a,k\n" + "\n".join(f"{i},{'' if i == 7 else i % 3 + 1}" for i in range(30)), "utf-8")
+    Path("c.yaml").write_text(
+        "data:\n  source: {type: CSV, path: t.csv}\n  split: {val: {type: NPZ, path: v.npz}, test: 0}\n"
+        "  inputs:\n    k: {columns: k, transforms: [Category]}\n"
+        "    both: {columns: [k, k], transforms: [{type: Impute, strategy: constant, value: '2'}, "
+        "{type: OneHot, categories: 3}]}\n"
+        "  targets: [a]\n"
+        "model:\n  - {type: Embedding, num_embeddings: 4, embedding_dim: 3, inputs: k, name: e}\n"
+        "  - {type: Concat, dim: 1, inputs: [e, both]}\n  - {type: Linear, out_features: 1}\n"
+        "loss: MSELoss\noptimizer: SGD\n",
+        "utf-8",
+    )
+    np.savez("v.npz", a=np.arange(4.0), k=np.array([3, 2, np.nan, 9]))
+    rows = Rows(load("c.yaml"))
+    val = rows.splits["val"]
+    assert np.concatenate([*rows.blocks("k", val)]).tolist() == [3, 2, 0, 0]
+    assert np.concatenate([*rows.blocks("both", val)]).tolist() == [
+        [0, 0, 1] * 2,
+        [0, 1, 0] * 2,
+        [0, 1, 0] * 2,
+        [0, 0, 0] * 2,
+    ]
+    np.savez("v.npz", a=np.arange(4.0), k=np.array([3, 2, 1.5, 2]))
+    with pytest.raises(
+        DataError, match=r"data\.split\.val: column 'k' is to hold integers .* this is 1.5 \(row 3\)"
+    ):
+        Rows(load("c.yaml"))
+
+
 def test_pictures_of_a_file_are_not_copied(folder: Path) -> None:
     """Sources of their own, with rows that stay as they are, converted as batches gather them."""
     rng = np.random.default_rng(0)
@@ -206,6 +252,8 @@ REFUSED = {
     "={val: 0.5, test: 0.5}": ".val: val and test leave nothing to train on: their shares sum to 1",
     "={val: [1]}": ".val: expected a number, at least 0, at most 1, or a source, got [1]",
     "={val: Dgits}": ".val.type: unknown source 'Dgits'; did you mean 'Digits'?",
+    "={test: other.csv}": ".test.type: 'other.csv' is no source but a file; to read it write {type: CSV, "
+    "path: other.csv}",
     "={test: {type: CSV, path: no.csv}}": ".test.path: no.csv: no such file",
     "={test: {type: CSV, path: other.csv}}": ".test: the source has no column 'kind', which data.source has; "
     "did you mean 'kinds'?",

@@ -230,6 +230,22 @@ def test_a_target_s_own_units(fit: Callable[..., Fitted], table: list[list[str]]
     assert figures["loss"] == pytest.approx(np.mean((small - aim) ** 2), rel=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["<f8", "<i8", "<u2"])
+def test_a_target_of_integers_has_units_too(fit: Callable[..., Fitted], folder: Path, kind: str) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    y = (5000 + 1000 * x[:, :1]).round().astype(kind)
+    np.savez("t.npz", x=x, y=y)
+    fitted = fit(
+        "data: {source: {type: NPZ, path: t.npz}, inputs: {x: x}, targets: {y: {columns: y, transforms: "
+        "[Standardize]}}}\nmodel: [{type: Linear, out_features: 1}]\nloss: MSELoss\noptimizer: SGD\n"
+        "dtype: float64\nloop: {epochs: 1, metrics: [mae]}\n"
+    )
+    test = Rows(load("c.yaml")).splits["test"]
+    predicted = declnet.load(fitted.path).predict(x[test])
+    assert fitted.summary["test"]["mae"] == pytest.approx(np.mean(np.abs(predicted - y[test])), rel=1e-12)
+    assert abs(np.mean(predicted) - 5000) < 1000
+
+
 def test_two_classes_of_one_number(fit: Callable[..., Fitted], folder: Path) -> None:
     write([row for row in animals() if row[4] != "emu"])
     text = ANIMALS.replace("loss: CrossEntropyLoss", "loss: BCEWithLogitsLoss").replace("3}\nloss", "1}\nloss")
