@@ -19,9 +19,9 @@ from declnet.runner.events import Event, Finished, FoldEnded
 from declnet.runner.experiment import Experiment
 from declnet.runner.measure import collect, figures, for_json
 from declnet.runner.past import read
+from declnet.runner.position import done, last
 from declnet.runner.rows import Rows
 from declnet.runner.signals import Signals
-from declnet.runner.train import done, last
 from declnet.runner.trained import Trained
 from declnet.runner.training import Training, Within
 

@@ -14,6 +14,7 @@ from declnet.core.spec import Array
 from declnet.errors import CheckpointError, DataError
 from declnet.records import record
 from declnet.runner import checkpoint
+from declnet.runner.directory import RunDirectory
 from declnet.runner.experiment import Experiment
 from declnet.runner.monitor import Waiting, ending
 from declnet.runner.transformed import Learned
@@ -109,3 +110,16 @@ def load(path: Path) -> Saved:
             f"{path}: a run cannot go on from it: {place}: {first['msg'].lower()}; it is damaged, or was written "
             "by another version of declnet"
         ) from None
+
+
+def last(directory: RunDirectory) -> Saved | None:
+    """The last checkpoint; None where the run was stopped before it wrote the first."""
+    names = {path.name for path in directory.checkpoints.iterdir()}
+    if "last.npz" not in names and "best.npz" not in names and directory.summary() is None:
+        return None
+    return load(directory.checkpoints / "last.npz")
+
+
+def done(directory: RunDirectory, saved: Saved | None, loop: Loop) -> dict[str, object] | None:
+    """The summary of a run that there is nothing left to do of; None of one that goes on."""
+    return None if saved is None or not saved.ended(loop) else directory.summary()

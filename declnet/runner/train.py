@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from declnet.config.loop import Loop
-from declnet.runner import position
 from declnet.runner.directory import RunDirectory
 from declnet.runner.events import Event, Finished
 from declnet.runner.experiment import Experiment
-from declnet.runner.position import Saved
+from declnet.runner.position import done, last
 from declnet.runner.training import Training
 
 
@@ -63,16 +61,3 @@ def folded(experiment: Experiment) -> bool:
     """Whether this is a cross-validation, of which each fold is a run."""
     loop = experiment.config.loop
     return loop.folds is not None and loop.fold is None
-
-
-def done(directory: RunDirectory, saved: Saved | None, loop: Loop) -> dict[str, object] | None:
-    """The summary of a run that there is nothing left to do of; None of one that goes on."""
-    return None if saved is None or not saved.ended(loop) else directory.summary()
-
-
-def last(directory: RunDirectory) -> Saved | None:
-    """The last checkpoint; None where the run was stopped before it wrote the first."""
-    names = {path.name for path in directory.checkpoints.iterdir()}
-    if "last.npz" not in names and "best.npz" not in names and directory.summary() is None:
-        return None
-    return position.load(directory.checkpoints / "last.npz")
