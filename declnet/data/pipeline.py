@@ -40,6 +40,9 @@ class Pipeline:
                 with np.errstate(over="ignore", invalid="ignore"):
                     state = transform.fit(pipeline._passes(rows, train), cells)
             except ShapeError as error:
+                if error.argument is not None and len(field.columns) == cells.columns:
+                    column = field.columns[error.argument]
+                    error = ShapeError(f"column {column!r}: {error.message}", field=error.field)
                 raise chain.wrong_transform(error, index) from None
             if not all(spec.fits(state[key]) for key, spec in transform.learned(cells).items()):
                 message = f"the numbers are too large for what {transform.type} learns of them"

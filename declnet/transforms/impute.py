@@ -91,7 +91,7 @@ class Impute(Transform):
             return {"fill": np.full(cells.parts, self.value, np.float64)}
         fill = self._means(rows, cells) if self.strategy == "mean" else self._ranked(rows, cells)
         if np.isnan(fill).any():
-            raise ShapeError(f"a column without any value in the training rows has no {self.strategy}")
+            raise _empty(self.strategy, int(np.argmax(np.isnan(fill))))
         return {"fill": fill}
 
     def _means(self, rows: Passes, cells: Cells) -> Array:
@@ -130,7 +130,7 @@ class Impute(Transform):
                 different, often = np.unique(codes[codes != MISSING], return_counts=True)
                 own.update(dict(zip(texts_of(texts.values[different]), often.tolist(), strict=True)))
         if not all(counts):
-            raise ShapeError("a column without any value in the training rows has no most frequent one")
+            raise _empty("most frequent one", next(index for index, own in enumerate(counts) if not own))
         return [ordered(text for text, often in own.items() if often == max(own.values()))[0] for own in counts]
 
     def apply(self, rows: Rows, state: State, cells: Cells) -> Rows:
@@ -148,3 +148,8 @@ class Impute(Transform):
     def invert(self, values: Array, state: State, cells: Cells) -> Array:
         """What was filled in cannot be told from what was there."""
         return values
+
+
+def _empty(wanted: str, column: int) -> ShapeError:
+    """Of a column of which the training rows have nothing."""
+    return ShapeError(f"no training row has a value, so there is no {wanted}", argument=column)

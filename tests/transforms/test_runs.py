@@ -592,3 +592,13 @@ def test_each_fold_learns_from_its_own_training_rows(table: list[list[str]], fol
         chosen = Rows(experiment).splits["train"]
         heights = np.array([float(table[row][1]) for row in chosen])
         assert np.isclose(mean[1], heights.mean(), rtol=1e-12)
+
+
+def test_a_column_of_which_nothing_is_there(table: list[list[str]], folder: Path) -> None:
+    write([["NA", *row[1:]] for row in table])
+    Path("c.yaml").write_text(ANIMALS, "utf-8")
+    with pytest.raises(DataError) as caught:
+        Rows(load("c.yaml"))
+    (found,) = caught.value.diagnostics
+    assert found.path == ("data", "inputs", "x", "transforms", 0)
+    assert found.message == "column 'weight': no training row has a value, so there is no median"

@@ -333,12 +333,12 @@ def test_arguments_that_are_wrong(name: str, arguments: dict[str, Any], message:
     [
         (make("OneHot", categories=2), texts("a", "b", "c"), Cells(kind="text"), "room for 2 categories"),
         (make("Category", categories=1), texts("a", "b"), Cells(kind="text"), "room for 1 categories"),
-        (make("Impute"), np.full((3, 1), np.nan), Cells((1,), gaps=True), "a column without any value"),
+        (make("Impute"), np.full((3, 1), np.nan), Cells((1,), gaps=True), "no training row has a value"),
         (
             make("Impute", strategy="most_frequent"),
             texts("", ""),
             Cells(kind="text", gaps=True),
-            "a column without any value",
+            "no training row has a value",
         ),
     ],
 )
