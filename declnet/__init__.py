@@ -1,6 +1,7 @@
 """Train neural networks from one YAML file: PyTorch's mental map, declared, on NumPy alone.
 
-The Python API is `declnet.train` and `declnet.load`, with what they give and raise: see `declnet.api`.
+The Python API is `declnet.train`, `declnet.resume` and `declnet.load`, with what they give and raise: see
+`declnet.api`.
 """
 
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Started,
         Stepped,
         load,
+        resume,
         train,
     )
 
@@ -49,6 +51,7 @@ __all__ = [
     "Started",
     "Stepped",
     "load",
+    "resume",
     "train",
 ]
 

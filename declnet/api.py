@@ -1,9 +1,9 @@
-"""The Python API: train from a config, load a run, predict and evaluate with it."""
+"""The Python API: train from a config, go on with a run, load it, predict and evaluate with it."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,6 +32,8 @@ from declnet.runner.experiment import load as load_experiment
 from declnet.runner.inputs import fitting
 from declnet.runner.predict import Predictor
 from declnet.runner.readings import tell, told
+from declnet.runner.resumption import load as load_resumption
+from declnet.runner.train import resume as run_resumption
 from declnet.runner.train import train as run_training
 from declnet.runner.trained import Trained, Which, read_summary, several
 
@@ -39,6 +41,7 @@ __all__ = [
     "Run",
     "CrossValidation",
     "load",
+    "resume",
     "train",
     "Event",
     "Started",
@@ -83,15 +86,36 @@ def train(
     experiment = load_experiment(config, overrides)
     for item in experiment.warnings:
         warnings.warn(str(item), stacklevel=2)
-    path = None if run_dir is None else Path(run_dir)
-    for event in run_training(experiment, path):
-        if isinstance(event, Finished):
-            path = Path(str(event.summary["run_dir"]))
+    return _followed(run_training(experiment, None if run_dir is None else Path(run_dir)), on_event)
+
+
+def resume(run: str | Path, *overrides: str, on_event: Callable[[Event], None] | None = None) -> Run:
+    """Go on with a run, or a cross-validation, that was stopped or killed, to the same bits as if it had never
+    stopped, and load it. One that is done is left as it is.
+
+    Parameters:
+        run: its directory.
+        overrides: "loop.epochs=100" makes it longer; nothing else may change.
+        on_event: called with what happens, as in `train`.
+
+    Raises:
+        ConfigError: this is no run directory, or a setting is not what it was.
+        CheckpointError: a checkpoint is missing, damaged, newer, or of another model.
+        BusyError: another process is at it.
+        and what `train` raises.
+    """
+    path = Path(run)
+    return _followed(run_resumption(load_resumption(path, overrides), path), on_event)
+
+
+def _followed(events: Iterator[Event], on_event: Callable[[Event], None] | None) -> Run:
+    """Let it happen, and load what came of it."""
+    for event in events:
         if on_event is not None:
             on_event(event)
-    if path is None:
-        raise AssertionError("a run ends with Finished")
-    return load(path)
+        if isinstance(event, Finished):
+            return load(str(event.summary["run_dir"]))
+    raise AssertionError("a run ends with Finished")
 
 
 def load(run: str | Path, checkpoint: Which = "best") -> Run:

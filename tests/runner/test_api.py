@@ -207,6 +207,51 @@ def test_what_stops_a_run_comes_through(table: Path) -> None:
         declnet.train(CONFIG, on_event=stop)
 
 
+def test_a_run_goes_on(table: Path) -> None:
+    """Stopped by whoever watches it, and continued, it ends with the bits of one that was never stopped."""
+
+    def stop(event: declnet.Event) -> None:
+        if isinstance(event, declnet.EpochEnded) and event.record["epoch"] == 2:
+            raise KeyError
+
+    whole = declnet.train(CONFIG, "loop.checkpoint_every=1", run_dir="whole")
+    with pytest.raises(KeyError):
+        declnet.train(CONFIG, "loop.checkpoint_every=1", run_dir="r", on_event=stop)
+    events: list[declnet.Event] = []
+    run = declnet.resume("r", on_event=events.append)
+    assert isinstance(events[0], declnet.Started)
+    assert events[0].done in ((1, 0), (2, 0))
+    assert {k: v.tobytes() for k, v in run.parameters.items()} == {
+        k: v.tobytes() for k, v in whole.parameters.items()
+    }
+    assert run.summary is not None
+    assert whole.summary is not None
+    assert run.summary["test"] == whole.summary["test"]
+    longer = declnet.resume("r", "loop.epochs=4")
+    assert longer.summary is not None
+    assert longer.summary["epochs"] == 4
+    with pytest.raises(declnet.ConfigError, match=re.escape("a run goes on with the config it began with")):
+        declnet.resume("r", "optimizer.lr=1")
+    with pytest.raises(declnet.ConfigError, match="nowhere is not the directory of a run"):
+        declnet.resume("nowhere")
+
+
+def test_a_cross_validation_goes_on(table: Path) -> None:
+    def stop(event: declnet.Event) -> None:
+        if isinstance(event, declnet.FoldEnded) and event.fold == 2:
+            raise KeyError
+
+    settings = ("loop.folds=3", "loop.epochs=1", "data.split={val: 0}")
+    with pytest.raises(KeyError):
+        declnet.train(CONFIG, *settings, run_dir="f", on_event=stop)
+    found = declnet.resume("f")
+    whole = declnet.train(CONFIG, *settings, run_dir="whole")
+    assert isinstance(found, declnet.CrossValidation)
+    assert found.summary is not None
+    assert whole.summary is not None
+    assert found.summary["mean"] == whole.summary["mean"]
+
+
 # Runs.
 
 
