@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from declnet.app.output import print_json, table, write
+from declnet.app.output import paragraph, print_json, table, write
 from declnet.runner.starter import file_of, templates
 from declnet.runner.starter import write as write_config
 
@@ -17,7 +17,7 @@ def listing(*, as_json: bool) -> None:
         print_json(known)
         return
     table("Starter configs", ("template", "what it makes"), list(known.items()), left=(0, 1))
-    write("declnet init NAME --template TEMPLATE writes NAME.yaml, which trains as it is")
+    paragraph("declnet init NAME --template TEMPLATE writes NAME.yaml, which trains as it is")
 
 
 def start(template: str, name: Path | None, *, force: bool, as_json: bool) -> None:
@@ -26,8 +26,8 @@ def start(template: str, name: Path | None, *, force: bool, as_json: bool) -> No
     if as_json:
         print_json({"template": template, "path": str(path), "next": _next(path)})
         return
-    write(f"wrote {path}: {templates()[template]}")
-    write("What to change for data of your own is said in its comments. Next:")
+    paragraph(f"wrote {path}: {templates()[template]}")
+    paragraph("What to change for data of your own is said in its comments. Next:")
     for command in _next(path):
         write(f"  {command}")
 
@@ -53,8 +53,8 @@ def fit(data: Path, target: str, name: Path | None, *, force: bool, as_json: boo
         return
     show_guess(proposal.guess, proposal.use)
     write("")
-    write(f"wrote {path}: it learns {proposal.learns}")
-    write("Why it is as it is, and what else there is, is said in its comments. Next:")
+    paragraph(f"wrote {path}: it learns {proposal.learns}")
+    paragraph("Why it is as it is, and what else there is, is said in its comments. Next:")
     for command in _next(path):
         write(f"  {command}")
 
