@@ -235,17 +235,27 @@ class Rows:
         """Put these rows into the buffers of the plan for so many; the plan."""
         plan = plans[training, len(chosen)]
         noise = self.noise if training else None
-        owners = np.searchsorted(self._starts, chosen, side="right") - 1 if len(self._starts) > 1 else None
-        for name, buffer in plan.inputs.items():
-            if owners is None:
-                self._pieces[0].gather(name, chosen, buffer, noise)
-                continue
-            for number in np.unique(owners):  # rows of several sources
-                inside = owners == number
+        if len(self._starts) == 1:
+            self._gather(0, chosen, plan, noise)
+            return plan
+        owners = np.searchsorted(self._starts, chosen, side="right") - 1
+        if (owners == owners[0]).all():  # as in every split; only `all` mixes sources
+            self._gather(owners[0], chosen, plan, noise)
+            return plan
+        for number in np.unique(owners):
+            inside = owners == number
+            for name, buffer in plan.inputs.items():
                 part = np.empty_like(buffer[inside])
                 self._pieces[number].gather(name, chosen[inside] - self._starts[number], part, noise)
                 buffer[inside] = part
         return plan
+
+    def _gather(self, number: int, chosen: Array, plan: Plan, noise: np.random.Generator | None) -> None:
+        """Put rows of one source into a plan's buffers."""
+        start = self._gathered.pieces[number].start
+        inside = chosen - start if start else chosen
+        for name, buffer in plan.inputs.items():
+            self._pieces[number].gather(name, inside, buffer, noise)
 
     def batches(self, rows: Array, plans: Plans, *, training: bool, skip: int = 0) -> Iterator[tuple[Plan, int]]:
         """Put one batch of these rows after another into its plan's buffers; the plan, and how many rows. The first
