@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import gc
 import io
 import json
 import tracemalloc
@@ -544,6 +545,7 @@ class Counting(io.RawIOBase):
 def peak(trained: Trained, rows: int) -> int:
     """The most memory that is held while so many rows go through."""
     target = Counting()
+    gc.collect()  # so that what other tests left decides nothing: neither when it is collected, nor what is
     tracemalloc.start()
     try:
         count = predict(trained, io.BufferedReader(Endless(rows)), target)  # type: ignore[arg-type] # it takes bytes
