@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import gc
+import gzip
 import io
 import json
 import tracemalloc
