@@ -29,7 +29,9 @@ def main() -> int:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
         from declnet.app.commands import app_for
+        from declnet.app.later import later
 
+        later("numpy")
         app_for(*sys.argv[1:2] or [""])(prog_name="declnet")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,24 @@ DType = Literal["float32", "float64"]
 KINDS: dict[Kind, str] = {"float": "floating-point numbers", "int": "integers", "bool": "booleans"}
 """What messages call them."""
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+if TYPE_CHECKING:
+    Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+else:
+    Array = Any  # naming NumPy's class here would import NumPy: app/later.py
+
+ITEMSIZES: dict[str, int] = {"float32": 4, "float64": 8, "int": 8, "bool": 1}
+"""Bytes of a number: a float by the config's dtype, others by their kind."""
+
+
+def broadcast(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of both together: sizes are compared from the last to the first, and 1 or none fits any other.
+    ValueError where they do not fit.
+    """
+    first, second = ((1,) * (max(len(first), len(second)) - len(shape)) + shape for shape in (first, second))
+    pairs = list(zip(first, second, strict=True))
+    if any(one != other and 1 not in (one, other) for one, other in pairs):
+        raise ValueError(f"{first} and {second} do not fit")
+    return tuple(other if one == 1 else one for one, other in pairs)
 
 
 def promoted(kinds: Iterable[Kind]) -> Kind:
@@ -51,7 +68,7 @@ class Spec:
 
     def nbytes(self, dtype: DType) -> int:
         """Bytes it takes in a config of this dtype."""
-        return self.size * numpy_dtype(self.kind, dtype).itemsize
+        return self.size * ITEMSIZES[dtype if self.kind == "float" else self.kind]
 
     def __str__(self) -> str:
         """`(32, 64)`; integers and booleans say so: `(32,) int`."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import count
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from declnet.core.spec import Array
 from declnet.core.transform import MISSING, Texts
 
-CODES: Final[np.dtype[Any]] = np.dtype(np.intc)
+CODES: Final = "i"
+"""What the numbers are: integers of C, in NumPy and in `array`."""
 
 
 class Dictionary:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from declnet.core.component import Action
 from declnet.core.spec import Array
@@ -51,7 +50,7 @@ class _Part:
         channel, position, sample, *steps = x.strides
         taps = [step * axis.dilation for step, axis in zip(steps, axes[1:], strict=True)]
         outputs = [step * axis.stride for step, axis in zip(steps, axes[1:], strict=True)]
-        patches = as_strided(x, columns.shape, (channel, *taps, position, sample, *outputs))
+        patches = np.lib.stride_tricks.as_strided(x, columns.shape, (channel, *taps, position, sample, *outputs))
         if patches.flags.c_contiguous:
             return patches
         self._copies.append((columns, patches))

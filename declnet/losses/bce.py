@@ -21,7 +21,7 @@ from declnet.losses.weights import WeightedReducer, Weights, require_fit
 
 FLOOR = -100
 """The least a logarithm is taken to be, so that a certain but wrong input costs a finite loss."""
-LEAST = float(np.float32(1e-12))
+LEAST = 1e-12
 """The least that a slope is divided by: in PyTorch a float32, also where it computes in float64."""
 
 
@@ -86,7 +86,7 @@ class BCELoss(Loss):
         log, rest = site.scratch["log"], site.scratch["rest"]
         reducer = WeightedReducer(self.reduction, site, self.weight)
         each = reducer.each
-        one, floor, least = (np.array(number, x.dtype) for number in (1, FLOOR, LEAST))
+        one, floor, least = (np.array(number, x.dtype) for number in (1, FLOOR, np.float32(LEAST)))
 
         def forward() -> None:
             np.negative(x, out=log)

@@ -8,7 +8,7 @@ import numpy as np
 
 from declnet.core.component import Action, Loss, Scratch, Site, Step, arity
 from declnet.core.numerics import summing
-from declnet.core.spec import Spec
+from declnet.core.spec import Spec, broadcast
 from declnet.errors import ShapeError
 
 Shape = tuple[int, ...]
@@ -20,7 +20,7 @@ def common_shape(loss: Loss, *inputs: Spec) -> Shape:
     shape = first.shape
     for argument, spec in enumerate(inputs[1:], 1):
         try:
-            shape = np.broadcast_shapes(shape, spec.shape)
+            shape = broadcast(shape, spec.shape)
         except ValueError:
             raise ShapeError(
                 f"{type(loss).__name__} takes inputs whose shapes fit but its {names[0]} is {first} and its "

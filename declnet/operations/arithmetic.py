@@ -9,16 +9,16 @@ import numpy as np
 from declnet.core.component import Module, Scratch, Site, Step
 from declnet.core.numerics import fold, summing
 from declnet.core.registry import modules
-from declnet.core.spec import Spec, promoted
+from declnet.core.spec import Spec, broadcast, promoted
 from declnet.errors import ShapeError
 
 
-def broadcast(module: Module, *inputs: Spec) -> Spec:
+def common(module: Module, *inputs: Spec) -> Spec:
     """The common shape and kind: sizes are compared from the last to the first, and 1 fits any other."""
     shape: tuple[int, ...] = ()
     for argument, spec in enumerate(inputs):
         try:
-            shape = np.broadcast_shapes(shape, spec.shape)
+            shape = broadcast(shape, spec.shape)
         except ValueError:
             raise ShapeError(
                 f"{type(module).__name__} takes inputs whose shapes fit but one is {spec} after {Spec(shape)}",
@@ -50,7 +50,7 @@ class Add(Module):
 
     def infer(self, *inputs: Spec) -> Spec:
         """The common shape."""
-        return broadcast(self, *inputs)
+        return common(self, *inputs)
 
     def flops(self, *inputs: Spec) -> int:
         """An addition for each element and input but the first."""
@@ -98,7 +98,7 @@ class Sub(Module):
                 raise ShapeError(
                     f"Sub takes numbers but its {('input', 'other')[argument]} holds bools", argument=argument
                 )
-        return broadcast(self, input, other)
+        return common(self, input, other)
 
     def bind(self, site: Site) -> Step:
         """Subtract; backward: the gradient to the one, its negative to the other."""
@@ -143,7 +143,7 @@ class Mul(Module):
 
     def infer(self, *inputs: Spec) -> Spec:
         """The common shape."""
-        return broadcast(self, *inputs)
+        return common(self, *inputs)
 
     def flops(self, *inputs: Spec) -> int:
         """A product for each element and input but the first."""

@@ -10,7 +10,7 @@ import numpy as np
 from declnet.core.component import Action, Module, Scratch, Site, Step
 from declnet.core.numerics import summing
 from declnet.core.registry import modules
-from declnet.core.spec import Array, Spec
+from declnet.core.spec import Array, Spec, broadcast
 from declnet.errors import ShapeError
 
 Shape = tuple[int, ...]
@@ -24,7 +24,7 @@ def as_matrices(input: Shape, other: Shape) -> tuple[Shape, Shape, Shape]:
     right = other if len(other) > 1 else (*other, 1)
     if len(right) == 2:
         left = (math.prod(left[:-1]), left[-1])
-    return left, right, (*np.broadcast_shapes(left[:-2], right[:-2]), left[-2], right[-1])
+    return left, right, (*broadcast(left[:-2], right[:-2]), left[-2], right[-1])
 
 
 @modules.register
@@ -71,7 +71,7 @@ class MatMul(Module):
                 argument=1,
             )
         try:
-            leading = np.broadcast_shapes(input.shape[:-2], other.shape[:-2])
+            leading = broadcast(input.shape[:-2], other.shape[:-2])
         except ValueError:
             raise ShapeError(
                 f"MatMul takes leading dimensions that fit but its inputs are {input} and {other}", argument=1

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from declnet.core.spec import Array
 
-DType = np.dtype[Any]
+DType: TypeAlias = "np.dtype[Any]"
 
 
 def constants(dtype: DType, *values: float) -> tuple[Array, ...]:

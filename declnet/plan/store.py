@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from declnet.core.component import Buffer, Parameter
-from declnet.core.spec import Array, DType, numpy_dtype
+from declnet.core.spec import ITEMSIZES, Array, DType, numpy_dtype
 from declnet.errors import CheckpointError, MachineError
 from declnet.records import record
 
@@ -29,7 +29,7 @@ class Places:
 
 def elements(parameter: Parameter, dtype: DType) -> int:
     """Elements that a parameter takes in the flat vector, the gap behind it included."""
-    unit = ALIGNMENT // np.dtype(dtype).itemsize
+    unit = ALIGNMENT // ITEMSIZES[dtype]
     return -(-math.prod(parameter.shape) // unit) * unit
 
 

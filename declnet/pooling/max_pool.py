@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from typing import Any, ClassVar, Final, Literal, final
+from typing import ClassVar, Final, Literal, final
 
 import numpy as np
 from pydantic import NonNegativeInt
@@ -38,7 +38,7 @@ class _MaxPool(Pool, ABC):
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """Some planes, tap by tap; in training which of these are the largest, their ranks, and which tap won."""
         windows = self.windows(input.shape)
-        planes, width = math.prod(input.shape[: -self.dims]), _rank_type(windows.taps).itemsize
+        planes, width = math.prod(input.shape[: -self.dims]), _rank_width(windows.taps)
         block = (windows.taps, _planes_at_once(planes, windows), *windows.outputs)
         names = {"taps": Scratch(block, input.kind)}
         if training and input.kind == "float":
@@ -80,9 +80,9 @@ def _planes_at_once(planes: int, windows: Windows) -> int:
     return min(planes, max(1, GATHERED // (windows.taps * math.prod(windows.outputs))))
 
 
-def _rank_type(taps: int) -> np.dtype[Any]:
-    """The smallest integers that hold a rank for each tap."""
-    return np.min_scalar_type(taps)
+def _rank_width(taps: int) -> int:
+    """Bytes of the smallest integers that hold a rank for each tap."""
+    return next(width for width in (1, 2, 4, 8) if taps < 256**width)
 
 
 def _ranks(scratch: Array) -> Array:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import ClassVar, Literal, final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import NonNegativeInt, PositiveInt
 
 from declnet.core.registry import transforms
@@ -68,7 +67,7 @@ class RandomCrop(Transform):
     def augment(self, rows: Array, rng: np.random.Generator) -> Array:
         """A place for each row."""
         padded = self._padded(rows)
-        windows = sliding_window_view(padded, self._size, axis=(-2, -1))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self._size, axis=(-2, -1))
         tops, lefts = (rng.integers(0, count, len(rows)) for count in windows.shape[-4:-2])
         found: Array = windows[np.arange(len(rows)), ..., tops, lefts, :, :]
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -11,7 +12,7 @@ from declnet.core.spec import Array
 from declnet.core.transform import Cells, Passes, Rows, State, StateSpec
 from declnet.transforms.numbers import OfNumbers, numbers
 
-EPS = float(np.finfo(np.float64).eps)
+EPS = sys.float_info.epsilon
 
 
 @transforms.register

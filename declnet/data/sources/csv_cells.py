@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,10 +25,11 @@ MAYBE = ", and the source lists under missing what stands for a missing value"
 
 
 class ColumnReader(ABC):
-    """How the cells at one place of each row are read; `code` and `dtype` are those of the numbers they become."""
+    """How the cells at one place of each row are read; `code` says what numbers they become, as
+    NumPy and `array` do.
+    """
 
     code: ClassVar[str]
-    dtype: ClassVar[np.dtype[Any]]
 
     def __init__(self, asked: Asked, place: int, missing: Sequence[str]) -> None:
         self.gaps, self.place = asked.gaps, place
@@ -63,7 +64,6 @@ class ColumnReader(ABC):
 
 class _Numbers(ColumnReader):
     code = "d"
-    dtype = np.dtype(np.float64)
 
     def __init__(self, asked: Asked, place: int, missing: Sequence[str]) -> None:
         super().__init__(asked, place, missing)
@@ -114,8 +114,7 @@ class _Numbers(ColumnReader):
 
 
 class _Texts(ColumnReader):
-    code = "i"
-    dtype = CODES
+    code = CODES
 
     def __init__(self, asked: Asked, place: int, missing: Sequence[str]) -> None:
         super().__init__(asked, place, missing)

@@ -110,7 +110,7 @@ class Table:
             for column, part in zip(columns.values(), parts, strict=False):  # no parts where one is wrong
                 column.frombytes(part.tobytes())
         self.check()
-        found = {item: cells.rows(np.frombuffer(columns[item], cells.dtype)) for item, cells in wanted.items()}
+        found = {item: cells.rows(np.frombuffer(columns[item], cells.code)) for item, cells in wanted.items()}
         return [found[item] for item in asked]
 
     def wanted(self, asked: Sequence[Asked]) -> dict[Asked, ColumnReader]:

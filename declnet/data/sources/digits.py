@@ -11,7 +11,7 @@ from declnet.core.registry import sources
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array
 
-LEVELS = np.float32(16)
+LEVELS = 16
 """A pixel counts the inked points of a 4x4 block: 0 to 16."""
 
 
@@ -53,6 +53,6 @@ class Digits(Source):
             (files(__package__) / "digits.npz").open("rb") as file,
             np.load(file, allow_pickle=False) as packed,
         ):
-            image = (packed["image"] / LEVELS).reshape(-1, *known["image"].shape)
+            image = (packed["image"] / np.float32(LEVELS)).reshape(-1, *known["image"].shape)
             table: dict[str, Array] = {"image": image, "label": packed["label"].astype(np.int64)}
         return {name: table[name] for name in columns}

@@ -22,7 +22,7 @@ DTYPES = {
 }
 """The kinds of numbers, by the third byte of a file."""
 
-WHITE = np.float32(255)
+WHITE = 255
 """The largest byte."""
 
 
@@ -92,7 +92,7 @@ class IDX(Source):
             values = _read(self.images, ("images",)) if name == "image" else _read(self.labels, ("labels",))
             if name == "image":
                 values = values.reshape(len(values), *self._shape(values.shape[1:]))
-                values = values / WHITE if self.scale and values.dtype == np.uint8 else values
+                values = values / np.float32(WHITE) if self.scale and values.dtype == np.uint8 else values
             table[name] = values
         return table
 

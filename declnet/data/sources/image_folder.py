@@ -28,7 +28,7 @@ FORMATS = ("JPEG", "PNG", "PPM", "BMP", "TIFF", "WEBP")
 ENDINGS = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp"}
 """Files that are taken for pictures, as torchvision does."""
 
-WHITE = np.float32(255)
+WHITE = 255
 """The brightest level of a pixel."""
 
 BILINEAR = 2
@@ -85,7 +85,7 @@ class ImageFolder(Source):
             images = np.empty((len(files), *pixels.shape), np.float32 if self.scale else np.uint8)
             for index, (path, _) in enumerate(files):
                 pixels = self._pixels(path, size)
-                images[index] = pixels / WHITE if self.scale else pixels
+                images[index] = pixels / np.float32(WHITE) if self.scale else pixels
             table["image"] = images
         return {name: table[name] for name in columns}
 

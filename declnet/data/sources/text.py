@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import Field, PositiveInt
 
 from declnet.core.registry import sources
@@ -79,7 +78,8 @@ class Text(Source):
         numbers[alphabet] = np.arange(len(alphabet))
         text = numbers[points]
         parts = {"window": text[:-1], "next": text[1:]}
-        return {name: sliding_window_view(parts[name], self.length)[:: self._step] for name in columns}
+        windows = np.lib.stride_tricks.sliding_window_view
+        return {name: windows(parts[name], self.length)[:: self._step] for name in columns}
 
     def vocabulary(self) -> tuple[str, ...]:
         """The text's different characters, each at the place of its number."""
