@@ -13,7 +13,7 @@ import declnet
 if TYPE_CHECKING:
     from conftest import Command, Result
 
-HEAVY = {"numpy", "pydantic", "yaml", "rich", "torch"}
+HEAVY = {"numpy._core", "pydantic", "rich", "torch", "yaml"}
 HELP = {
     "--help": "Usage: declnet [OPTIONS] COMMAND [ARGS]...\n\n  Train neural networks from one YAML file.\n",
     "-h": "Usage: declnet [OPTIONS] COMMAND [ARGS]...\n\n  Train neural networks from one YAML file.\n",
