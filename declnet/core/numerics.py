@@ -10,9 +10,15 @@ from typing import Any
 import numpy as np
 
 from declnet.core.spec import Array
+from declnet.core.threads import cut, side_by_side
 
-BLOCK = 1 << 14
-"""Elements worked on at a time where several passes follow each other: what they touch stays in the L2 cache."""
+BLOCK = 1 << 15
+"""Elements worked on at a time where several passes follow each other: what they touch stays in the L2 cache.
+Threads side by side want it large, because each call of NumPy waits its turn at the interpreter (measured).
+"""
+
+LINE = 64
+"""Elements that lanes are cut at multiples of: no two threads write to one cache line."""
 
 
 def blocks(*arrays: Array) -> list[tuple[Array, ...]]:
@@ -20,6 +26,14 @@ def blocks(*arrays: Array) -> list[tuple[Array, ...]]:
     flats = [array.reshape(-1) for array in arrays]
     size = flats[0].size
     return [tuple(flat[start : start + BLOCK] for flat in flats) for start in range(0, size, BLOCK)]
+
+
+def lanes(*arrays: Array, passes: int) -> list[list[tuple[Array, ...]]]:
+    """As `blocks`, those of each lane that threads may take; `passes` is an element's cost, as `cut` has it."""
+    flats = [array.reshape(-1) for array in arrays]
+    lines = -(-flats[0].size // LINE)
+    cuts = [slice(lane.start * LINE, lane.stop * LINE) for lane in cut(lines, LINE * passes)]
+    return [blocks(*(flat[lane] for flat in flats)) for lane in cuts]
 
 
 @cache
@@ -68,8 +82,13 @@ def row_sums(source: Array, target: Array) -> Callable[[], None]:
     sums, tail = np.empty((outer, count, inner), source.dtype), np.empty(target.shape, source.dtype)
     add_up = row_sums(sums, target)
 
+    def add_rows(lane: slice) -> None:
+        np.matmul(ones, blocks[:, lane], out=sums[:, lane])
+
+    add_spans = side_by_side([partial(add_rows, lane) for lane in cut(count, outer * SPAN * inner)])
+
     def action() -> None:
-        np.matmul(ones, blocks, out=sums)
+        add_spans()
         add_up()
         if rest:
             np.matmul(last, source[:, count * SPAN :], out=tail)
