@@ -35,6 +35,8 @@ class ReLU(Elementwise):
     saves: ClassVar[tuple[str, ...]] = ("output",)
     kinds: ClassVar[tuple[Kind, ...]] = ("float", "int")
     work: ClassVar[int] = 1
+    cost: ClassVar[int] = 1
+    backward_cost: ClassVar[int] = 3
 
     type: Literal["ReLU"] = "ReLU"
 

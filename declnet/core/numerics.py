@@ -28,12 +28,22 @@ def blocks(*arrays: Array) -> list[tuple[Array, ...]]:
     return [tuple(flat[start : start + BLOCK] for flat in flats) for start in range(0, size, BLOCK)]
 
 
+def spread(size: int, passes: int) -> list[slice]:
+    """Elements cut into lanes; `passes` is the cost of an element, as `cut` has it."""
+    lines = -(-size // LINE)
+    return [slice(lane.start * LINE, lane.stop * LINE) for lane in cut(lines, LINE * passes)]
+
+
 def lanes(*arrays: Array, passes: int) -> list[list[tuple[Array, ...]]]:
-    """As `blocks`, those of each lane that threads may take; `passes` is an element's cost, as `cut` has it."""
+    """As `blocks`, those of each lane that threads may take."""
     flats = [array.reshape(-1) for array in arrays]
-    lines = -(-flats[0].size // LINE)
-    cuts = [slice(lane.start * LINE, lane.stop * LINE) for lane in cut(lines, LINE * passes)]
-    return [blocks(*(flat[lane] for flat in flats)) for lane in cuts]
+    return [blocks(*(flat[lane] for flat in flats)) for lane in spread(flats[0].size, passes)]
+
+
+def product(left: Array, right: Array, out: Array) -> Callable[[], None]:
+    """out = left * right, C-contiguous and of one size; a single pass, so each lane is one call."""
+    flats = [array.reshape(-1) for array in (left, right, out)]
+    return side_by_side([partial(np.multiply, *(flat[lane] for flat in flats)) for lane in spread(out.size, 1)])
 
 
 @cache
@@ -56,6 +66,16 @@ def filled(dtype: np.dtype[Any], size: int, number: float) -> Array:
     vector = np.full(size, number, dtype)
     vector.flags.writeable = False
     return vector
+
+
+def horner(coefficients: Sequence[Array], x: Array, out: Array) -> None:
+    """out = the polynomial of x with these coefficients, the highest power first."""
+    first, second, *rest = coefficients
+    np.multiply(x, first, out=out)
+    np.add(out, second, out=out)
+    for coefficient in rest:
+        np.multiply(out, x, out=out)
+        np.add(out, coefficient, out=out)
 
 
 SPAN = 64
