@@ -9,7 +9,7 @@ from typing import ClassVar, final
 import numpy as np
 
 from declnet.core.component import Action, Alias, Module, Scratch, Site, Step
-from declnet.core.numerics import BLOCK, bits, lanes, product, spread
+from declnet.core.numerics import LONG, bits, lanes, product, spread
 from declnet.core.spec import Array, Kind, Spec
 from declnet.core.threads import LANES, in_order, side_by_side
 
@@ -39,7 +39,7 @@ class Pointwise(Module, ABC):
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """Work space for one block of each lane."""
-        shape = (len(spread(input.size, self.cost)), self.work, min(input.size, BLOCK))
+        shape = (len(spread(input.size, self.cost)), self.work, min(input.size, LONG))
         return {"work": Scratch(shape)} if self.work else {}
 
     def each(self, action: Callable[..., Action], site: Site, *arrays: Array, cost: int) -> Action:

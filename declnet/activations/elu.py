@@ -10,7 +10,7 @@ import numpy as np
 
 from declnet.activations.elementwise import INPLACE, Sloped, flags, selecting
 from declnet.core.component import Action
-from declnet.core.numerics import BLOCK, filled, horner, shared, zeros
+from declnet.core.numerics import LONG, filled, horner, shared, zeros
 from declnet.core.registry import modules
 from declnet.core.spec import Array
 
@@ -65,7 +65,7 @@ class ELU(Sloped):
         forward = self._forward(x, y, exponentials, below)
         zero, one, (alpha,) = (
             zeros(x.dtype)[: x.size],
-            filled(x.dtype, BLOCK, 1)[: x.size],
+            filled(x.dtype, LONG, 1)[: x.size],
             shared(x.dtype, self.alpha),
         )
         positive = flags(others[2])
@@ -100,7 +100,7 @@ def _exponentials(x: Array, exp: Array, less: Array, near: Array, work: Array) -
     terms = 4 if x.dtype == np.float32 else 8
     coth = [2 * number / math.factorial(2 * k) for k, number in enumerate(BERNOULLI[:terms])]
     coefficients, (one,) = shared(x.dtype, *map(float, reversed(coth))), shared(x.dtype, 1)
-    zero, edge = zeros(x.dtype)[: x.size], filled(x.dtype, BLOCK, NEAR)[: x.size]
+    zero, edge = zeros(x.dtype)[: x.size], filled(x.dtype, LONG, NEAR)[: x.size]
 
     def run() -> None:
         np.minimum(x, zero, out=less)

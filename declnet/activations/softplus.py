@@ -11,7 +11,7 @@ from pydantic import Field
 
 from declnet.activations.elementwise import Sloped, flags, masking, merging
 from declnet.core.component import Action
-from declnet.core.numerics import BLOCK, bits, filled, horner, shared, zeros
+from declnet.core.numerics import LONG, bits, filled, horner, shared, zeros
 from declnet.core.registry import modules
 from declnet.core.spec import Array
 
@@ -62,7 +62,7 @@ class Softplus(Sloped):
     def with_slope(self, x: Array, y: Array, slope: Array, *work: Array) -> Action:
         """The slope is sigmoid(z), and 1 where the input itself is taken."""
         z, exp, curve, spare, linear = work
-        one = filled(x.dtype, BLOCK, 1)[: x.size]
+        one = filled(x.dtype, LONG, 1)[: x.size]
         if not self._bends(x):
             find, sigmoid = self._curve(x, y, z, exp, spare, linear), _sigmoid(z, exp, slope, spare)
 

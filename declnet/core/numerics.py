@@ -13,19 +13,22 @@ from declnet.core.spec import Array
 from declnet.core.threads import cut, side_by_side
 
 BLOCK = 1 << 15
-"""Elements worked on at a time where several passes follow each other: what they touch stays in the L2 cache.
-Threads side by side want it large, because each call of NumPy waits its turn at the interpreter (measured).
+"""Elements worked on at a time where several passes follow each other: what they touch stays in the L2 cache."""
+
+LONG = 1 << 16
+"""The same where threads work side by side, which gain little on short blocks: between two calls of NumPy each
+waits its turn at the interpreter (measured: each doubling from 8,192 on is faster; on one thread it costs nothing).
 """
 
 LINE = 64
 """Elements that lanes are cut at multiples of: no two threads write to one cache line."""
 
 
-def blocks(*arrays: Array) -> list[tuple[Array, ...]]:
-    """Cut C-contiguous arrays of one size into flat views of at most `BLOCK` elements, in step."""
+def blocks(*arrays: Array, length: int = BLOCK) -> list[tuple[Array, ...]]:
+    """Cut C-contiguous arrays of one size into flat views of at most `length` elements, in step."""
     flats = [array.reshape(-1) for array in arrays]
     size = flats[0].size
-    return [tuple(flat[start : start + BLOCK] for flat in flats) for start in range(0, size, BLOCK)]
+    return [tuple(flat[start : start + length] for flat in flats) for start in range(0, size, length)]
 
 
 def spread(size: int, passes: int) -> list[slice]:
@@ -35,9 +38,9 @@ def spread(size: int, passes: int) -> list[slice]:
 
 
 def lanes(*arrays: Array, passes: int) -> list[list[tuple[Array, ...]]]:
-    """As `blocks`, those of each lane that threads may take."""
+    """As `blocks`, those of each lane that threads may take, of at most `LONG` elements."""
     flats = [array.reshape(-1) for array in arrays]
-    return [blocks(*(flat[lane] for flat in flats)) for lane in spread(flats[0].size, passes)]
+    return [blocks(*(flat[lane] for flat in flats), length=LONG) for lane in spread(flats[0].size, passes)]
 
 
 def product(left: Array, right: Array, out: Array) -> Callable[[], None]:
@@ -49,7 +52,7 @@ def product(left: Array, right: Array, out: Array) -> Callable[[], None]:
 @cache
 def zeros(dtype: np.dtype[Any]) -> Array:
     """A block of zeros: an array operand makes `np.maximum` three times faster than a scalar does."""
-    shared = np.zeros(BLOCK, dtype)
+    shared = np.zeros(LONG, dtype)
     shared.flags.writeable = False
     return shared
 

@@ -14,7 +14,7 @@ import pytest
 
 from declnet.core import threads
 from declnet.core.component import Module
-from declnet.core.numerics import BLOCK, lanes, row_sums
+from declnet.core.numerics import LONG, lanes, row_sums
 from declnet.core.spec import Array, Spec
 from declnet.layers import correlation
 from declnet.layers.conv import Conv1d, Conv2d, Conv3d
@@ -130,7 +130,7 @@ def test_blocks_of_lanes_cover_arrays_in_step(size: int) -> None:
     first, second = np.zeros(size, "f4"), np.arange(size)
     for lane in lanes(first, second, passes=4):
         for block, numbers in lane:
-            assert block.size == numbers.size <= BLOCK
+            assert block.size == numbers.size <= LONG
             np.add(block, numbers, out=block)
     np.testing.assert_array_equal(first, second.astype("f4"))
 
