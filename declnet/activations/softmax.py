@@ -37,6 +37,9 @@ def legacy_dim(ndim: int) -> int:
 class _Exponentials(Module, ABC):
     """Along one dimension the inputs, less the largest, and the sum of their exponentials."""
 
+    rows: ClassVar[tuple[str, ...]] = ("row",)
+    """Work space with an element for each sum."""
+
     dim: int | None = None
 
     def infer(self, input: Spec) -> Spec:
@@ -55,16 +58,17 @@ class _Exponentials(Module, ABC):
         return 5 * input.size
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """Elements as (before, along, after) the dimension, and a row of maxima or sums."""
+        """Elements as (before, along, after) the dimension, and rows of maxima or sums."""
         shape = input.shape or (1,)
         dim = legacy_dim(input.ndim) if self.dim is None else self.dim % len(shape)
         before, after = prod(shape[:dim]), prod(shape[dim + 1 :])
-        return {"work": Scratch((before, shape[dim], after)), "row": Scratch((before, 1, after))}
+        rows = {name: Scratch((before, 1, after)) for name in self.rows}
+        return {"work": Scratch((before, shape[dim], after))} | rows
 
     @final
     def bind(self, site: Site) -> Step:
         """One action for some of what is before the dimension, a block's worth, in lanes."""
-        work, *rows = site.scratch.values()
+        work, *rows = (site.scratch[name] for name in ("work", *self.rows))
         x, y = site.input.reshape(work.shape), site.output.reshape(work.shape)
         forward = _each(self.forward, x, y, work, *rows)
         if site.grad_input is None:
@@ -114,7 +118,7 @@ def _close(x: Array, limit: float) -> bool:
 class Softmax(_Exponentials):
     """Positive shares that sum to 1: output_i = exp(input_i) / sum(exp(input)), along one dimension.
 
-    The largest input is taken out first, so nothing overflows.
+    Where inputs are large, the largest is taken out first, so nothing overflows.
 
     Shape:
         input: (*), any shape. output: the same, each in [0, 1].
@@ -170,7 +174,7 @@ class Softmax(_Exponentials):
 class LogSoftmax(_Exponentials):
     """Logarithm of the softmax: output_i = input_i - log(sum_j exp(input_j)), along one dimension.
 
-    The largest input is taken out first, so nothing overflows.
+    Where inputs are large, the largest is taken out first, so nothing overflows.
 
     Shape:
         input: (*), any shape. output: the same, each in [-inf, 0].
@@ -186,14 +190,14 @@ class LogSoftmax(_Exponentials):
     """
 
     pytorch = "torch.nn.LogSoftmax"
+    rows: ClassVar[tuple[str, ...]] = ("sums", "row")
 
     type: Literal["LogSoftmax"] = "LogSoftmax"
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """The exponentials and their sums, which backward reads, and a row of whatever else."""
-        work, row = super().scratch(input, training=training).values()
-        saved = {name: Scratch(item.shape, saved=training) for name, item in (("work", work), ("sums", row))}
-        return saved | {"row": row}
+        """Backward reads the exponentials and their sums."""
+        scratch = super().scratch(input, training=training)
+        return scratch | {name: Scratch(scratch[name].shape, saved=training) for name in ("work", "sums")}
 
     def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
         """Shift, exponentiate, sum; the softmax stays in the work space, but for a division by the sums."""
