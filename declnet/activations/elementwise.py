@@ -1,28 +1,32 @@
-"""What functions of single elements share: they go through their arrays in cache-sized blocks."""
+"""What functions of single elements share: cache-sized blocks of their arrays, in lanes that threads take."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import ClassVar, final
 
 import numpy as np
 
 from declnet.core.component import Action, Alias, Module, Scratch, Site, Step
-from declnet.core.numerics import BLOCK, bits, blocks
+from declnet.core.numerics import LONG, bits, lanes, product, spread
 from declnet.core.spec import Array, Kind, Spec
+from declnet.core.threads import LANES, in_order, side_by_side
 
 INPLACE = {"inplace": "the plan works in place wherever nobody needs the input"}
 
 
-class Elementwise(Module, ABC):
-    """A function of each element. Where backward reads only the output, it is written over the input."""
+class Pointwise(Module, ABC):
+    """A function of each element."""
 
     kinds: ClassVar[tuple[Kind, ...]] = ("float",)
     """The kinds of number that it takes."""
 
     work: ClassVar[int] = 0
     """Vectors of work space, each as long as a block."""
+
+    cost: ClassVar[int]
+    """Passes of forward, as `threads.cut` has it: an exponential counts for four, tanh for eight."""
 
     def infer(self, input: Spec) -> Spec:
         """Any shape."""
@@ -34,24 +38,40 @@ class Elementwise(Module, ABC):
         return "new" if "input" in self.saves else "in_place"
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """Work space for one block, which all share."""
-        return {"work": Scratch((self.work, min(input.size, BLOCK)))} if self.work else {}
+        """Work space for one block of each lane."""
+        shape = (len(spread(input.size, self.cost)), self.work, min(input.size, LONG))
+        return {"work": Scratch(shape)} if self.work else {}
 
+    def each(self, action: Callable[..., Action], site: Site, *arrays: Array, cost: int) -> Action:
+        """What is bound for each block of the arrays and its work space, as one action."""
+        work: Iterable[Iterable[Array]] = site.scratch["work"] if self.work else [()] * LANES
+        return side_by_side(
+            [
+                in_order([action(*block, *(row[: block[0].size] for row in own)) for block in lane])
+                for lane, own in zip(lanes(*arrays, passes=cost), work, strict=False)
+            ]
+        )
+
+    @abstractmethod
+    def forward(self, x: Array, y: Array, *work: Array) -> Action:
+        """Bind y = f(x) for one block; y may be x where backward does not read the input."""
+
+
+class Elementwise(Pointwise, ABC):
+    """One whose backward goes by its input or its output, whichever `saves` names."""
+
+    backward_cost: ClassVar[int]
+    """Passes of backward."""
+
+    @final
     def bind(self, site: Site) -> Step:
         """One action for each block."""
-        work = site.scratch.get("work", ())
-        forward = in_order(
-            [self._forward(x, y, *(row[: x.size] for row in work)) for x, y in blocks(site.input, site.output)]
-        )
+        forward = self.each(self._forward, site, site.input, site.output, cost=self.cost)
         if site.grad_input is None:
             return Step(forward)
         source = site.input if "input" in self.saves else site.output
-        pieces = blocks(source, site.upstream, site.grad_input)
-        backward = in_order(
-            [
-                self.backward(saved, grad_y, grad_x, *(row[: saved.size] for row in work))
-                for saved, grad_y, grad_x in pieces
-            ]
+        backward = self.each(
+            self.backward, site, source, site.upstream, site.grad_input, cost=min(self.cost, self.backward_cost)
         )
         return Step(forward, backward)
 
@@ -68,24 +88,43 @@ class Elementwise(Module, ABC):
         return run
 
     @abstractmethod
-    def forward(self, x: Array, y: Array, *work: Array) -> Action:
-        """Bind y = f(x) for one block; y may be x where backward reads the output."""
-
-    @abstractmethod
     def backward(self, saved: Array, grad_y: Array, grad_x: Array, *work: Array) -> Action:
         """Bind grad_x = grad_y * f'(x) for one block, from x or from y, whichever `saves` names."""
 
 
-def in_order(actions: Sequence[Action]) -> Action:
-    """All of them, one after another; a single one as it is."""
-    if len(actions) == 1:
-        return actions[0]
+class Sloped(Pointwise, ABC):
+    """One whose derivative takes what the function takes, an exponential: forward finds both, and backward is a
+    product.
+    """
 
-    def run() -> None:
-        for action in actions:
-            action()
+    def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
+        """Beside the work space the derivatives, in training."""
+        slope = {"slope": Scratch(input.shape, saved=True)} if training else {}
+        return super().scratch(input, training=training) | slope
 
-    return run
+    @final
+    def bind(self, site: Site) -> Step:
+        """One action for each block."""
+        if site.grad_input is None:
+            return Step(self.each(self.forward, site, site.input, site.output, cost=self.cost))
+        arrays = site.input, site.output, site.scratch["slope"]
+        forward = self.each(self.with_slope, site, *arrays, cost=self.cost)
+        return Step(forward, product(site.upstream, site.scratch["slope"], site.grad_input))
+
+    @abstractmethod
+    def with_slope(self, x: Array, y: Array, slope: Array, *work: Array) -> Action:
+        """Bind y = f(x) and slope = f'(x) for one block; y may be x, so it is written last."""
+
+
+def masking(condition: Array, mask: Array) -> Action:
+    """Bind mask = all bits where the condition holds, else none. `condition` is boolean and written over."""
+    signs, words = condition.view(np.int8), bits(mask)
+
+    def widen() -> None:
+        np.negative(signs, out=signs)  # true becomes -1: all ones, also when it is widened
+        np.copyto(words, signs)
+
+    return widen
 
 
 def selecting(condition: Array, chosen: Array, other: Array, out: Array, mask: Array) -> Action:
@@ -94,17 +133,25 @@ def selecting(condition: Array, chosen: Array, other: Array, out: Array, mask: A
     `condition` is boolean and written over; `mask` is work space. Neither `chosen` nor `other` may be `out`. A
     masked copy says the same, in twice the time where the condition is irregular.
     """
-    signs, words = condition.view(np.int8), bits(mask)
-    chosen, other, out = bits(chosen), bits(other), bits(out)
+    widen, merge = masking(condition, mask), merging(mask, chosen, other, out)
 
     def select() -> None:
-        np.negative(signs, out=signs)  # true becomes -1: all ones, also when it is widened
-        np.copyto(words, signs)
+        widen()
+        merge()
+
+    return select
+
+
+def merging(mask: Array, chosen: Array, other: Array, out: Array) -> Action:
+    """Bind `out = chosen where the mask has all bits, other where it has none`; `out` is neither of the two."""
+    words, chosen, other, out = bits(mask), bits(chosen), bits(other), bits(out)
+
+    def merge() -> None:
         np.bitwise_xor(chosen, other, out=out)
         np.bitwise_and(out, words, out=out)
         np.bitwise_xor(out, other, out=out)
 
-    return select
+    return merge
 
 
 def flags(work: Array) -> Array:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.activations.elementwise import Elementwise
+from declnet.activations.elementwise import Sloped
 from declnet.activations.normal_cdf import normal_cdf
 from declnet.core.component import Action
 from declnet.core.numerics import shared
@@ -21,7 +21,7 @@ CUBIC = 0.044715
 
 @modules.register
 @final
-class GELU(Elementwise):
+class GELU(Sloped):
     """Gaussian error linear unit: output = input * Phi(input), Phi the normal distribution function.
 
     Phi(x) is (1 + erf(x / sqrt(2))) / 2, or with `approximate: tanh`
@@ -41,81 +41,77 @@ class GELU(Elementwise):
     """
 
     pytorch = "torch.nn.GELU"
-    saves: ClassVar[tuple[str, ...]] = ("input",)
     work: ClassVar[int] = 3
+    cost: ClassVar[int] = 16
 
     type: Literal["GELU"] = "GELU"
     approximate: Literal["none", "tanh"] = "none"
 
     def forward(self, x: Array, y: Array, *work: Array) -> Action:
         """x * Phi(x)."""
-        cdf = normal_cdf(x, y, work[0], work[1]) if self.approximate == "none" else _tanh_cdf(x, y, work[0])
+        cdf = work[0]
+        find = normal_cdf(x, *work) if self.approximate == "none" else _tanh_cdf(x, *work)
 
         def forward() -> None:
-            cdf()
-            np.multiply(y, x, out=y)
+            find()
+            np.multiply(x, cdf, out=y)
 
         return forward
 
-    def backward(self, saved: Array, grad_y: Array, grad_x: Array, *work: Array) -> Action:
-        """grad_y * (Phi(x) + x * Phi'(x))."""
-        phi, slope, other = work
-        if self.approximate == "none":
-            gradient = _normal_gradient(saved, phi, slope, other)
-        else:
-            gradient = _tanh_gradient(saved, phi, slope, other)
+    def with_slope(self, x: Array, y: Array, slope: Array, *work: Array) -> Action:
+        """y = x * Phi(x) and slope = Phi(x) + x * Phi'(x)."""
+        cdf = work[0]
+        find = _normal_slope(x, slope, *work) if self.approximate == "none" else _tanh_slope(x, slope, *work)
 
-        def backward() -> None:
-            gradient()
-            np.multiply(grad_y, phi, out=grad_x)
+        def forward() -> None:
+            find()
+            np.add(slope, cdf, out=slope)
+            np.multiply(x, cdf, out=y)
 
-        return backward
+        return forward
 
 
-def _normal_gradient(x: Array, total: Array, density: Array, work: Array) -> Action:
-    """total = Phi(x) + x * phi(x)."""
-    cdf = normal_cdf(x, total, density, work)
+def _normal_slope(x: Array, slope: Array, cdf: Array, density: Array, work: Array) -> Action:
+    """cdf = Phi(x) and slope = x * phi(x)."""
+    find = normal_cdf(x, cdf, density, work)
     (scale,) = shared(x.dtype, 1 / math.sqrt(2 * math.pi))
 
-    def gradient() -> None:
-        cdf()
-        np.multiply(density, scale, out=density)
-        np.multiply(density, x, out=density)
-        np.add(total, density, out=total)
+    def run() -> None:
+        find()
+        np.multiply(density, scale, out=slope)
+        np.multiply(slope, x, out=slope)
 
-    return gradient
+    return run
 
 
-def _tanh_cdf(x: Array, cdf: Array, work: Array) -> Action:
-    """cdf = (1 + tanh(RATE * (x + CUBIC * x³))) / 2."""
+def _tanh_cdf(x: Array, cdf: Array, tanh: Array, square: Array) -> Action:
+    """cdf = (1 + tanh(RATE * (x + CUBIC * x³))) / 2; on the way, that tanh and x²."""
     rate, cubic, half = shared(x.dtype, RATE, RATE * CUBIC, 0.5)
 
     def run() -> None:
-        np.multiply(x, x, out=work)
-        np.multiply(work, cubic, out=work)
-        np.add(work, rate, out=work)
-        np.multiply(work, x, out=work)
-        np.tanh(work, out=work)
-        np.multiply(work, half, out=cdf)
+        np.square(x, out=square)
+        np.multiply(square, cubic, out=tanh)
+        np.add(tanh, rate, out=tanh)
+        np.multiply(tanh, x, out=tanh)
+        np.tanh(tanh, out=tanh)
+        np.multiply(tanh, half, out=cdf)
         np.add(cdf, half, out=cdf)
 
     return run
 
 
-def _tanh_gradient(x: Array, total: Array, tanh: Array, work: Array) -> Action:
-    """total = cdf + x / 2 * (1 - tanh²) * RATE * (1 + 3 * CUBIC * x²)."""
-    cdf = _tanh_cdf(x, total, tanh)
+def _tanh_slope(x: Array, slope: Array, cdf: Array, tanh: Array, square: Array) -> Action:
+    """cdf as above and slope = x / 2 * (1 - tanh²) * RATE * (1 + 3 * CUBIC * x²)."""
+    find = _tanh_cdf(x, cdf, tanh, square)
     half_rate, half_cubic, one = shared(x.dtype, RATE / 2, 1.5 * RATE * CUBIC, 1)
 
-    def gradient() -> None:
-        cdf()
-        np.multiply(tanh, tanh, out=tanh)
+    def run() -> None:
+        find()
+        np.square(tanh, out=tanh)
         np.subtract(one, tanh, out=tanh)
         np.multiply(tanh, x, out=tanh)
-        np.multiply(x, x, out=work)
-        np.multiply(work, half_cubic, out=work)
-        np.add(work, half_rate, out=work)
-        np.multiply(work, tanh, out=work)
-        np.add(total, work, out=total)
+        np.multiply(square, half_cubic, out=slope)
+        np.add(slope, half_rate, out=slope)
+        np.multiply(slope, tanh, out=slope)
 
-    return gradient
+    return run

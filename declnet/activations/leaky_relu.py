@@ -6,9 +6,9 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.activations.elementwise import INPLACE, Elementwise, flags, selecting
+from declnet.activations.elementwise import INPLACE, Elementwise, flags, masking
 from declnet.core.component import Action
-from declnet.core.numerics import zeros
+from declnet.core.numerics import bits, zeros
 from declnet.core.registry import modules
 from declnet.core.spec import Array
 
@@ -36,32 +36,41 @@ class LeakyReLU(Elementwise):
     pytorch = "torch.nn.LeakyReLU"
     refused: ClassVar[dict[str, str]] = INPLACE
     saves: ClassVar[tuple[str, ...]] = ("input",)
-    work: ClassVar[int] = 3
+    work: ClassVar[int] = 2
+    cost: ClassVar[int] = 2
+    backward_cost: ClassVar[int] = 5
 
     type: Literal["LeakyReLU"] = "LeakyReLU"
     negative_slope: float = 0.01
 
     def forward(self, x: Array, y: Array, *work: Array) -> Action:
-        """Both parts, and their sum."""
-        zero, slope, below = zeros(x.dtype)[: x.size], np.array(self.negative_slope, x.dtype), work[0]
+        """The larger of x and slope * x, or the smaller where the slope is above 1."""
+        zero, slope = zeros(x.dtype)[: x.size], np.array(self.negative_slope, x.dtype)
+        extreme = np.maximum if self.negative_slope <= 1 else np.minimum
 
         def forward() -> None:
-            np.minimum(x, zero, out=below)
-            np.multiply(below, slope, out=below)
-            np.maximum(x, zero, out=y)
-            np.add(y, below, out=y)
+            np.multiply(x, slope, out=y)
+            extreme(y, x, out=y)
 
-        return forward
+        def forward_flat() -> None:
+            np.minimum(x, zero, out=y)  # 0 times inf is NaN
+            np.multiply(y, slope, out=y)
+            np.maximum(y, x, out=y)
+
+        return forward if self.negative_slope else forward_flat
 
     def backward(self, saved: Array, grad_y: Array, grad_x: Array, *work: Array) -> Action:
-        """The gradient where the input is positive, elsewhere negative_slope times that."""
-        zero, slope = zeros(saved.dtype)[: saved.size], np.array(self.negative_slope, saved.dtype)
-        sloped, positive = work[0], flags(work[1])
-        select = selecting(positive, grad_y, sloped, out=grad_x, mask=work[2])
+        """The gradient times 1 where the input is positive, elsewhere negative_slope times that."""
+        zero, (one, slope) = zeros(saved.dtype)[: saved.size], np.array([1, self.negative_slope], saved.dtype)
+        positive, factor = flags(work[0]), work[1]
+        widen, words = masking(positive, factor), bits(factor)
+        same, changed = bits(slope[None]), bits(one[None]) ^ bits(slope[None])
 
         def backward() -> None:
             np.greater(saved, zero, out=positive)
-            np.multiply(grad_y, slope, out=sloped)
-            select()
+            widen()
+            np.bitwise_and(words, changed, out=words)
+            np.bitwise_xor(words, same, out=words)
+            np.multiply(grad_y, factor, out=grad_x)
 
         return backward

@@ -8,7 +8,7 @@ import numpy as np
 
 from declnet.activations.elementwise import INPLACE, Elementwise
 from declnet.core.component import Action
-from declnet.core.numerics import BLOCK, filled, zeros
+from declnet.core.numerics import LONG, filled, zeros
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Kind, Spec
 
@@ -35,6 +35,8 @@ class ReLU(Elementwise):
     saves: ClassVar[tuple[str, ...]] = ("output",)
     kinds: ClassVar[tuple[Kind, ...]] = ("float", "int")
     work: ClassVar[int] = 1
+    cost: ClassVar[int] = 1
+    backward_cost: ClassVar[int] = 3
 
     type: Literal["ReLU"] = "ReLU"
 
@@ -59,7 +61,7 @@ class ReLU(Elementwise):
         # ones. Unlike a product with 0 and 1 it also blocks infinite gradients, as PyTorch does.
         unsigned = np.dtype(f"u{saved.itemsize}")
         y, grad_y, grad_x, mask = (array.view(unsigned) for array in (saved, grad_y, grad_x, work[0]))
-        one = filled(unsigned, BLOCK, 1)[: y.size]
+        one = filled(unsigned, LONG, 1)[: y.size]
 
         def backward() -> None:
             np.minimum(y, one, out=mask)

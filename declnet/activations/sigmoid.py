@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.activations.elementwise import INPLACE, Elementwise
+from declnet.activations.elementwise import INPLACE, Elementwise, Sloped
 from declnet.core.component import Action
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Kind
@@ -33,6 +33,8 @@ class Sigmoid(Elementwise):
     saves: ClassVar[tuple[str, ...]] = ("output",)
     kinds: ClassVar[tuple[Kind, ...]] = ("float", "int", "bool")
     work: ClassVar[int] = 1
+    cost: ClassVar[int] = 7
+    backward_cost: ClassVar[int] = 3
 
     type: Literal["Sigmoid"] = "Sigmoid"
 
@@ -62,7 +64,7 @@ class Sigmoid(Elementwise):
 
 @modules.register
 @final
-class SiLU(Elementwise):
+class SiLU(Sloped):
     """Sigmoid linear unit, or swish: output = input * sigmoid(input) = input / (1 + exp(-input)).
 
     Shape:
@@ -81,37 +83,35 @@ class SiLU(Elementwise):
 
     pytorch = "torch.nn.SiLU"
     refused: ClassVar[dict[str, str]] = INPLACE
-    saves: ClassVar[tuple[str, ...]] = ("input",)
-    work: ClassVar[int] = 2
+    work: ClassVar[int] = 1
+    cost: ClassVar[int] = 8
 
     type: Literal["SiLU"] = "SiLU"
 
     def forward(self, x: Array, y: Array, *work: Array) -> Action:
         """x / (1 + exp(-x))."""
-        one = np.array(1, x.dtype)
+        one, below = np.array(1, x.dtype), work[0]
 
         def forward() -> None:
-            np.negative(x, out=y)
-            np.exp(y, out=y)
-            np.add(y, one, out=y)
-            np.divide(x, y, out=y)
+            np.negative(x, out=below)
+            np.exp(below, out=below)
+            np.add(below, one, out=below)
+            np.divide(x, below, out=y)
 
         return forward
 
-    def backward(self, saved: Array, grad_y: Array, grad_x: Array, *work: Array) -> Action:
-        """grad_y * s * (1 + x * (1 - s)), for s = sigmoid(x)."""
-        one = np.array(1, saved.dtype)
-        sigmoid, slope = work
+    def with_slope(self, x: Array, y: Array, slope: Array, *work: Array) -> Action:
+        """y = x * s and slope = s + y * (1 - s), for s = sigmoid(x)."""
+        one, sigmoid = np.array(1, x.dtype), work[0]
 
-        def backward() -> None:
-            np.negative(saved, out=sigmoid)
+        def forward() -> None:
+            np.negative(x, out=sigmoid)
             np.exp(sigmoid, out=sigmoid)
             np.add(sigmoid, one, out=sigmoid)
             np.divide(one, sigmoid, out=sigmoid)
+            np.multiply(x, sigmoid, out=y)
             np.subtract(one, sigmoid, out=slope)
-            np.multiply(slope, saved, out=slope)
-            np.add(slope, one, out=slope)
-            np.multiply(slope, sigmoid, out=slope)
-            np.multiply(grad_y, slope, out=grad_x)
+            np.multiply(slope, y, out=slope)
+            np.add(slope, sigmoid, out=slope)
 
-        return backward
+        return forward

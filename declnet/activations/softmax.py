@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.component import Alias, Module, Scratch, Site, Step
+from declnet.core.component import Action, Alias, Module, Scratch, Site, Step
+from declnet.core.numerics import LONG, filled
 from declnet.core.registry import modules
-from declnet.core.spec import Spec
+from declnet.core.spec import Array, Spec
+from declnet.core.threads import cut, in_order, side_by_side
+
+COST = 8
+"""Passes over an element: an exponential counts for four."""
+
+SHORT = 1024
+"""Terms of a sum up to which a product with ones rounds as little as NumPy's sum by pairs does."""
+
+MILD = 64.0
+"""Exponentials of what is within this of 0 neither overflow nor vanish in float32, and their sums do not either."""
+
+SMALL = 8.0
+"""A logarithm less what is within this of 0 is as exact as one less what was shifted."""
 
 
 def legacy_dim(ndim: int) -> int:
@@ -21,7 +37,8 @@ def legacy_dim(ndim: int) -> int:
 class _Exponentials(Module, ABC):
     """Along one dimension the inputs, less the largest, and the sum of their exponentials."""
 
-    saves: ClassVar[tuple[str, ...]] = ("output",)
+    rows: ClassVar[tuple[str, ...]] = ("row",)
+    """Work space with an element for each sum."""
 
     dim: int | None = None
 
@@ -33,7 +50,7 @@ class _Exponentials(Module, ABC):
         return input
 
     def alias(self, *, training: bool) -> Alias:
-        """Written over its input: backward reads only the output."""
+        """Written over its input, which backward does not read."""
         return "in_place"
 
     def flops(self, input: Spec) -> int:
@@ -41,11 +58,59 @@ class _Exponentials(Module, ABC):
         return 5 * input.size
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """The input as (before, along, after) the dimension, and a row of maxima or sums."""
+        """Elements as (before, along, after) the dimension, and rows of maxima or sums."""
         shape = input.shape or (1,)
         dim = legacy_dim(input.ndim) if self.dim is None else self.dim % len(shape)
         before, after = prod(shape[:dim]), prod(shape[dim + 1 :])
-        return {"work": Scratch((before, shape[dim], after)), "row": Scratch((before, 1, after))}
+        rows = {name: Scratch((before, 1, after)) for name in self.rows}
+        return {"work": Scratch((before, shape[dim], after))} | rows
+
+    @final
+    def bind(self, site: Site) -> Step:
+        """One action for some of what is before the dimension, a block's worth, in lanes."""
+        work, *rows = (site.scratch[name] for name in ("work", *self.rows))
+        x, y = site.input.reshape(work.shape), site.output.reshape(work.shape)
+        forward = _each(self.forward, x, y, work, *rows)
+        if site.grad_input is None:
+            return Step(forward)
+        grad_y, grad_x = site.upstream.reshape(work.shape), site.grad_input.reshape(work.shape)
+        return Step(forward, _each(self.backward, grad_y, grad_x, y, work, *rows))
+
+    @abstractmethod
+    def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
+        """Bind y = f(x) for one block; y may be x."""
+
+    @abstractmethod
+    def backward(self, grad_y: Array, grad_x: Array, y: Array, work: Array, *rows: Array) -> Action:
+        """Bind the gradient of one block; grad_x may be grad_y, so it is written last."""
+
+
+def _each(action: Callable[..., Action], *arrays: Array) -> Action:
+    """What is bound for each block of these arrays (before, along, after), as one action."""
+    before, size = len(arrays[0]), arrays[0][:1].size
+    lanes = []
+    for lane in cut(before, COST * size):
+        starts = range(lane.start, lane.stop, max(1, LONG // max(1, size)))
+        blocks = (slice(start, min(start + starts.step, lane.stop)) for start in starts)
+        lanes.append(in_order([action(*(array[block] for array in arrays)) for block in blocks]))
+    return side_by_side(lanes)
+
+
+def _total(source: Array, row: Array) -> Action:
+    """row = source summed along the dimension: as a product with ones, unless that would round more."""
+    _, along, after = source.shape
+    if along > SHORT:
+        return partial(np.add.reduce, source, axis=1, keepdims=True, out=row)
+    ones = filled(source.dtype, along, 1)
+    if after == 1:
+        return partial(np.matmul, source[:, :, 0], ones, out=row[:, 0, 0])
+    return partial(np.matmul, ones, source, out=row[:, 0])
+
+
+def _close(x: Array, limit: float) -> bool:
+    """Whether all elements are within this limit of 0; not where one is NaN."""
+    high, low = np.maximum.reduce(x, axis=None, initial=0), np.minimum.reduce(x, axis=None, initial=0)
+    return bool(high <= limit and low >= -limit)
 
 
 @modules.register
@@ -53,7 +118,7 @@ class _Exponentials(Module, ABC):
 class Softmax(_Exponentials):
     """Positive shares that sum to 1: output_i = exp(input_i) / sum(exp(input)), along one dimension.
 
-    The largest input is taken out first, so nothing overflows.
+    Where inputs are large, the largest is taken out first, so nothing overflows.
 
     Shape:
         input: (*), any shape. output: the same, each in [0, 1].
@@ -69,32 +134,39 @@ class Softmax(_Exponentials):
     """
 
     pytorch = "torch.nn.Softmax"
+    saves: ClassVar[tuple[str, ...]] = ("output",)
 
     type: Literal["Softmax"] = "Softmax"
 
-    def bind(self, site: Site) -> Step:
-        """Shift, exponentiate, divide by the sum; backward: softmax * (grad - sum(softmax * grad))."""
-        work, row = site.scratch["work"], site.scratch["row"]
-        x, y = site.input.reshape(work.shape), site.output.reshape(work.shape)
+    def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
+        """Shift, exponentiate, divide by the sum."""
+        (row,) = rows
+        total = _total(y, row)
 
         def forward() -> None:
-            np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
-            np.subtract(x, row, out=y)
-            np.exp(y, out=y)
-            np.add.reduce(y, axis=1, keepdims=True, out=row)
+            if _close(x, MILD):  # as exact without a shift
+                np.exp(x, out=y)
+            else:
+                np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
+                np.subtract(x, row, out=y)
+                np.exp(y, out=y)
+            total()
             np.divide(y, row, out=y)
 
-        if site.grad_input is None:
-            return Step(forward)
-        grad_y, grad_x = site.upstream.reshape(work.shape), site.grad_input.reshape(work.shape)
+        return forward
+
+    def backward(self, grad_y: Array, grad_x: Array, y: Array, work: Array, *rows: Array) -> Action:
+        """softmax * (grad - sum(softmax * grad))."""
+        (row,) = rows
+        total = _total(work, row)
 
         def backward() -> None:
             np.multiply(y, grad_y, out=work)
-            np.add.reduce(work, axis=1, keepdims=True, out=row)
+            total()
             np.subtract(grad_y, row, out=work)
             np.multiply(work, y, out=grad_x)
 
-        return Step(forward, backward)
+        return backward
 
 
 @modules.register
@@ -102,7 +174,7 @@ class Softmax(_Exponentials):
 class LogSoftmax(_Exponentials):
     """Logarithm of the softmax: output_i = input_i - log(sum_j exp(input_j)), along one dimension.
 
-    The largest input is taken out first, so nothing overflows.
+    Where inputs are large, the largest is taken out first, so nothing overflows.
 
     Shape:
         input: (*), any shape. output: the same, each in [-inf, 0].
@@ -118,30 +190,41 @@ class LogSoftmax(_Exponentials):
     """
 
     pytorch = "torch.nn.LogSoftmax"
+    rows: ClassVar[tuple[str, ...]] = ("sums", "row")
 
     type: Literal["LogSoftmax"] = "LogSoftmax"
 
-    def bind(self, site: Site) -> Step:
-        """Shift, exponentiate, sum; backward: grad - softmax * sum(grad)."""
-        exp, row = site.scratch["work"], site.scratch["row"]
-        x, y = site.input.reshape(exp.shape), site.output.reshape(exp.shape)
+    def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
+        """Backward reads the exponentials and their sums."""
+        scratch = super().scratch(input, training=training)
+        return scratch | {name: Scratch(scratch[name].shape, saved=training) for name in ("work", "sums")}
+
+    def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
+        """Shift, exponentiate, sum; the softmax stays in the work space, but for a division by the sums."""
+        sums, row = rows
+        total = _total(work, sums)
 
         def forward() -> None:
-            np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
-            np.subtract(x, row, out=y)
-            np.exp(y, out=exp)
-            np.add.reduce(exp, axis=1, keepdims=True, out=row)
-            np.log(row, out=row)
-            np.subtract(y, row, out=y)
+            shifted = x
+            if not _close(x, SMALL):
+                np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
+                shifted = np.subtract(x, row, out=y)
+            np.exp(shifted, out=work)
+            total()
+            np.log(sums, out=row)
+            np.subtract(shifted, row, out=y)
 
-        if site.grad_input is None:
-            return Step(forward)
-        grad_y, grad_x = site.upstream.reshape(exp.shape), site.grad_input.reshape(exp.shape)
+        return forward
+
+    def backward(self, grad_y: Array, grad_x: Array, y: Array, work: Array, *rows: Array) -> Action:
+        """grad - softmax * sum(grad)."""
+        sums, row = rows
+        total = _total(grad_y, row)
 
         def backward() -> None:
-            np.add.reduce(grad_y, axis=1, keepdims=True, out=row)
-            np.exp(y, out=exp)
-            np.multiply(exp, row, out=exp)
-            np.subtract(grad_y, exp, out=grad_x)
+            total()
+            np.divide(row, sums, out=row)
+            np.multiply(work, row, out=work)
+            np.subtract(grad_y, work, out=grad_x)
 
-        return Step(forward, backward)
+        return backward

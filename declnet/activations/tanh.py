@@ -33,6 +33,8 @@ class Tanh(Elementwise):
     saves: ClassVar[tuple[str, ...]] = ("output",)
     kinds: ClassVar[tuple[Kind, ...]] = ("float", "int", "bool")
     work: ClassVar[int] = 1
+    cost: ClassVar[int] = 8
+    backward_cost: ClassVar[int] = 3
 
     type: Literal["Tanh"] = "Tanh"
 

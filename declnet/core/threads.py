@@ -3,7 +3,11 @@
 NumPy's OpenBLAS starts all its threads for products that one thread finishes in microseconds: nothing is
 gained, and on a busy machine, where its threads spin for one another, a step can take a hundred times longer.
 What is many products anyway is therefore dealt out to threads of our own, each product to one of them, and they
-meet once.
+meet once. So is element-wise work, which NumPy leaves on one thread.
+
+Work is cut into lanes by its size alone (`cut` says how), never by the number of threads: each lane writes memory
+of its own, whoever runs it, so the same bits come out on any number of threads. NumPy lets go of the interpreter
+while it computes, so a lane is best a few calls on long arrays.
 """
 
 from __future__ import annotations
@@ -13,19 +17,28 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import cache
+from functools import cache, partial
+from itertools import count
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
-
     from declnet.core.component import Action
 
 SMALL: Final = 8_000_000
 """Floating-point operations below which a second thread does not make a product faster (measured)."""
+
+LANES: Final = 8
+"""Lanes at most: more than there are threads, so that one which starts late leaves its share to the others."""
+
+LANE: Final = 1 << 17
+"""Elements times passes over them that are worth a lane of their own: a second thread, which has to be woken and
+takes turns with the first one at the interpreter, gains nothing below some twice as much (measured).
+"""
 
 
 @cache
@@ -45,9 +58,16 @@ def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
 
 @cache
 def given() -> int:
-    """How many threads OpenBLAS was given, by its environment or the CPUs; one where it is not there."""
+    """How many threads to use: as many as OpenBLAS was given, by its environment or the CPUs that the process may
+    use. Where NumPy computes with something else, the environment says, or the CPUs.
+    """
     functions = _openblas()
-    return 1 if functions is None else functions[0]()
+    if functions is not None:
+        return functions[0]()
+    said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a number for each level of nesting
+    if said.isdecimal() and int(said):
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
@@ -67,49 +87,80 @@ def threads_for(flops: int) -> Iterator[None]:
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    """Threads beside the one that asks; they wait without using the CPU."""
-    from concurrent.futures import ThreadPoolExecutor
+def _tickets() -> SimpleQueue[Action]:
+    """Where threads beside the one that asks take what there is to help with; they wait without using the CPU."""
+    tickets: SimpleQueue[Action] = SimpleQueue()
 
-    return ThreadPoolExecutor(given() - 1, "declnet")
+    def serve() -> None:
+        while True:
+            tickets.get()()
+
+    for _ in range(given() - 1):
+        Thread(target=serve, name="declnet", daemon=True).start()
+    return tickets
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a fork has none of the threads
+    os.register_at_fork(after_in_child=_tickets.cache_clear)  # a fork has none of the threads
+
+
+def cut(items: int, cost: int) -> list[slice]:
+    """Cut that many items (elements, rows) into lanes, runs of about the same length; one where that is too little.
+
+    `cost` is what an item takes: its elements times the passes over them, a division or an exponential counting for
+    two or more.
+    """
+    lanes = max(1, min(LANES, items, items * cost // LANE))
+    return [slice(items * lane // lanes, items * (lane + 1) // lanes) for lane in range(lanes)]
 
 
 def side_by_side(lanes: Sequence[Action]) -> Action:
-    """One action that runs all of these, which touch different memory, on as many threads as OpenBLAS was given.
+    """One action that runs all of these, which touch different memory, on as many threads as were given.
 
-    Their matrix products stay on one thread each.
+    Their matrix products stay on one thread each. A lane may itself run lanes side by side.
     """
-    count = min(given(), len(lanes))
-    first, *others = [in_order(lanes[start::count]) for start in range(count)]
-    if not others:
-        return first
+    helpers = min(given(), len(lanes)) - 1
+    if helpers < 1:
+        return in_order(lanes)
 
     def run() -> None:
         with threads_for(0):
-            # NumPy's error state is part of the context.
-            futures = [_pool().submit(copy_context().run, other) for other in others]
-            try:
-                first()
-            finally:
-                _meet(futures)
+            _run(lanes, helpers)
 
     return run
 
 
-def _meet(futures: Sequence[Future[None]]) -> None:
-    """Wait for all, then raise what one of them raised."""
-    errors = [future.exception() for future in futures]
-    for error in errors:
-        if error is not None:
-            raise error
+def _run(lanes: Sequence[Action], helpers: int) -> None:
+    """Each thread takes the next lane until there is none; then raise what the first one that failed raised.
+
+    Nobody waits for a thread that did not come in time to take a lane: it finds nothing left to do.
+    """
+    taken, ended = count(), count(1)  # whose next number is taken by one thread at a time
+    last, failed = len(lanes), dict[int, BaseException]()
+    done = Lock()
+    done.acquire()
+
+    def help_out() -> None:
+        while (lane := next(taken)) < last:
+            try:
+                lanes[lane]()
+            except BaseException as error:  # noqa: BLE001  raised below, where the others have ended too
+                failed[lane] = error
+            if next(ended) == last:
+                done.release()
+
+    for _ in range(helpers):
+        _tickets().put(partial(copy_context().run, help_out))  # NumPy's error state is part of the context
+    help_out()
+    done.acquire()
+    if failed:
+        raise failed[min(failed)]
 
 
 def in_order(actions: Sequence[Action]) -> Action:
-    """One action that runs these, one after another."""
+    """One action that runs these, one after another; a single one as it is."""
+    if len(actions) == 1:
+        return actions[0]
 
     def run() -> None:
         for action in actions:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Final, Literal, final
 
 import numpy as np
 
 from declnet.core.component import Scratch, Site, Step
-from declnet.core.numerics import blocks
+from declnet.core.numerics import lanes
 from declnet.core.registry import modules
-from declnet.core.spec import Spec
-from declnet.dropout.noise import Noise, drawing, zeros
+from declnet.core.spec import Array, Spec
+from declnet.core.threads import in_order, side_by_side
+from declnet.dropout.noise import Noise, drawing, scaling, zeros
 
 SATURATION: Final = 1.7580993408473766
 """-SELU(-inf), its scale times its alpha. Reference: Klambauer et al., 2017, section 2."""
@@ -57,23 +59,18 @@ class AlphaDropout(Noise):
             return zeros(site.output)
         p, mask = self.p, site.scratch["mask"]
         a = 1 / math.sqrt((1 - p) * (1 + SATURATION**2 * p)) if p < 1 else 0.0
-        draw = drawing(mask, p, a, site.rng)
         saturation, low = (np.array(number, mask.dtype) for number in (SATURATION, SATURATION * a * (1 - p)))
-        pieces = blocks(site.input, mask, site.output)
 
-        def forward() -> None:
-            draw()
-            for x, block, y in pieces:
-                np.add(x, saturation, out=y)
-                np.multiply(y, block, out=y)
-                np.subtract(y, low, out=y)
+        def drop(x: Array, block: Array, y: Array) -> None:
+            np.add(x, saturation, out=y)
+            np.multiply(y, block, out=y)
+            np.subtract(y, low, out=y)
 
-        grad_x = site.grad_input
-        if grad_x is None:
+        pieces = [
+            in_order([partial(drop, *block) for block in lane])
+            for lane in lanes(site.input, mask, site.output, passes=3)
+        ]
+        forward = in_order([drawing(site, p, a), side_by_side(pieces)])
+        if site.grad_input is None:
             return Step(forward)
-        grad_y = site.upstream
-
-        def backward() -> None:
-            np.multiply(grad_y, mask, out=grad_x)
-
-        return Step(forward, backward)
+        return Step(forward, scaling(site.upstream, mask, site.grad_input))

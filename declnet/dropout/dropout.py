@@ -5,36 +5,23 @@ from __future__ import annotations
 from abc import ABC
 from typing import ClassVar, Literal, final
 
-import numpy as np
-
 from declnet.core.component import Scratch, Site, Step
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
-from declnet.dropout.noise import Noise, drawing, zeros
+from declnet.core.threads import in_order
+from declnet.dropout.noise import Noise, drawing, scaling, zeros
 from declnet.errors import ShapeError
 
 
 def bind(site: Site, p: float) -> Step:
     """Multiply by a new mask, which is broadcast; backward by the same one."""
-    x, y = site.input, site.output
-    if y.dtype.kind != "f":
-        return zeros(y)
+    if site.output.dtype.kind != "f":
+        return zeros(site.output)
     mask = site.scratch["mask"]
-    draw = drawing(mask, p, 1 / (1 - p) if p < 1 else 0, site.rng)
-
-    def forward() -> None:
-        draw()
-        np.multiply(x, mask, out=y)
-
-    grad_x = site.grad_input
-    if grad_x is None:
+    forward = in_order([drawing(site, p, 1 / (1 - p) if p < 1 else 0), scaling(site.input, mask, site.output)])
+    if site.grad_input is None:
         return Step(forward)
-    grad_y = site.upstream
-
-    def backward() -> None:
-        np.multiply(grad_y, mask, out=grad_x)
-
-    return Step(forward, backward)
+    return Step(forward, scaling(site.upstream, mask, site.grad_input))
 
 
 @modules.register

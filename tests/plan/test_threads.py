@@ -14,6 +14,7 @@ import pytest
 
 from declnet.core import threads
 from declnet.core.component import Module
+from declnet.core.numerics import LONG, lanes, row_sums
 from declnet.core.spec import Array, Spec
 from declnet.layers import correlation
 from declnet.layers.conv import Conv1d, Conv2d, Conv3d
@@ -55,6 +56,7 @@ def test_small_products_take_one_thread(monkeypatch: pytest.MonkeyPatch) -> None
     """Where the second ones are too small to be shared; as many as before once that is done."""
     counts = [4]
     monkeypatch.setattr(threads, "_openblas", lambda: (lambda: counts[-1], counts.append))
+    monkeypatch.setattr(threads, "given", lambda: 4)
     with threads.threads_for(threads.SMALL):
         assert counts == [4]
     with threads.threads_for(threads.SMALL - 1):
@@ -67,11 +69,11 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Act as if OpenBLAS was given so many threads."""
 
     def act(count: int) -> None:
-        threads._pool.cache_clear()
+        threads._tickets.cache_clear()
         monkeypatch.setattr(threads, "given", lambda: count)
 
     yield act
-    threads._pool.cache_clear()
+    threads._tickets.cache_clear()
 
 
 LARGE: dict[str, tuple[Module, tuple[int, ...]]] = {
@@ -112,6 +114,59 @@ def test_convolutions_give_the_same_bits_on_any_number_of_threads(
         np.testing.assert_allclose(array, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
 
 
+@pytest.mark.parametrize(
+    ("items", "cost"), [(0, 1), (1, 1 << 30), (3, 1 << 20), (1000, 300), (1 << 20, 1), (77777, 9)]
+)
+def test_lanes_cover_everything_once(items: int, cost: int) -> None:
+    lanes = threads.cut(items, cost)
+    assert [number for lane in lanes for number in range(items)[lane]] == list(range(items))
+    lengths = [lane.stop - lane.start for lane in lanes]
+    assert max(lengths) - min(lengths) <= 1
+    assert len(lanes) == 1 or (len(lanes) <= threads.LANES and items * cost >= len(lanes) * threads.LANE)
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 100_000, 1_000_001])
+def test_blocks_of_lanes_cover_arrays_in_step(size: int) -> None:
+    first, second = np.zeros(size, "f4"), np.arange(size)
+    for lane in lanes(first, second, passes=4):
+        for block, numbers in lane:
+            assert block.size == numbers.size <= LONG
+            np.add(block, numbers, out=block)
+    np.testing.assert_array_equal(first, second.astype("f4"))
+
+
+@pytest.mark.parametrize("shape", [(1, 70_000, 24), (3, 20_001, 10)])
+def test_sums_of_rows_are_the_same_on_any_number_of_threads(
+    given: Callable[[int], None], shape: tuple[int, int, int]
+) -> None:
+    source = np.random.default_rng(0).standard_normal(shape).astype("f4")
+    found = []
+    for count in (1, 2, 5):
+        given(count)
+        target = np.full((shape[0], shape[2]), np.nan, "f4")
+        row_sums(source, target)()
+        found.append(target)
+    np.testing.assert_allclose(found[0], source.sum(1, dtype="f8"), atol=1e-2)
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("said", "count"), [("3", 3), ("2,4", 2), (" 5 ", 5), ("", None), ("0", None), ("many", None)]
+)
+def test_without_openblas_the_environment_says_how_many(
+    monkeypatch: pytest.MonkeyPatch, said: str, count: int | None
+) -> None:
+    """Or the CPUs that the process may use."""
+    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads.given.cache_clear()
+    try:
+        assert threads.given() == (allowed if count is None else count)
+    finally:
+        threads.given.cache_clear()
+
+
 def test_those_side_by_side_are_all_done_before_it_goes_on(given: Callable[[int], None]) -> None:
     given(3)
     meeting, done = threading.Barrier(3, timeout=30), []
@@ -125,6 +180,26 @@ def test_those_side_by_side_are_all_done_before_it_goes_on(given: Callable[[int]
 
     threads.side_by_side([partial(lane, number) for number in range(5)])()
     assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+def test_nobody_waits_for_a_thread_that_is_busy(given: Callable[[int], None]) -> None:
+    """A lane that runs lanes itself, on threads that all have one, ends; so does one without helpers."""
+    given(2)
+    done: list[int] = []
+    inner = threads.side_by_side([partial(done.append, number) for number in range(3)])
+    threads.side_by_side([inner, inner])()
+    assert sorted(done) == [0, 0, 1, 1, 2, 2]
+    occupied, leave = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        occupied.set()
+        assert leave.wait(30)
+
+    threads._tickets().put(stay)
+    assert occupied.wait(30)
+    inner()
+    leave.set()
+    assert sorted(done) == [0, 0, 0, 1, 1, 1, 2, 2, 2]
 
 
 @pytest.mark.parametrize("wrong", [0, 1])

@@ -18,7 +18,7 @@ from components.cases.case import (
     drawn,
     shapes,
 )
-from declnet.core.numerics import BLOCK
+from declnet.core.numerics import LONG
 from declnet.core.spec import KINDS, Kind, Spec
 
 
@@ -55,7 +55,7 @@ def elementwise(
             arguments or {},
             st.builds(
                 Normal,
-                shapes(0, 4) | st.integers(BLOCK - 1, 2 * BLOCK + 65).map(lambda size: (size,)),
+                shapes(0, 4) | st.integers(LONG - 1, 2 * LONG + 65).map(lambda size: (size,)),
                 st.sampled_from(scales),
                 put=st.lists(st.sampled_from(specials), max_size=4).map(tuple),
             )
