@@ -58,6 +58,11 @@ def filled(dtype: np.dtype[Any], size: int, number: float) -> Array:
     return vector
 
 
+def room(scratch: Array, shape: tuple[int, ...]) -> Array:
+    """As much of the scratch as an array of this shape takes."""
+    return scratch.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
 SPAN = 64
 """Terms added up one after another at most, in sums over rows."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from declnet.core.component import Action, Site
-from declnet.core.numerics import filled
+from declnet.core.numerics import filled, room
 from declnet.core.spec import Array
 from declnet.core.threads import side_by_side
 from declnet.normalization.view import Place, View
@@ -41,8 +40,7 @@ class Block:
     def __init__(self, site: Site, view: View, lane: int, part: int, place: Place) -> None:
         self.place = place
         self.x, self.y = (array.reshape(view.shape)[place] for array in (site.input, site.output))
-        self.product, self.sums = site.scratch["product"][lane], site.scratch["sums"][lane]
-        self.product = room(self.product, self.x.shape)
+        self.product, self.sums = room(site.scratch["product"][lane], self.x.shape), site.scratch["sums"][lane]
         self.parts = site.scratch["parts"][:, part, place[1]]
         if site.grad_output is not None:
             self.grad_y = site.grad_output.reshape(view.shape)[place]
@@ -116,8 +114,3 @@ def invert(calls: Calls, var: Array, eps: float, inverse: Array) -> None:
     calls.do(np.add, var, np.array(eps, var.dtype), inverse)
     calls.do(np.sqrt, inverse, inverse)
     calls.do(np.reciprocal, inverse, inverse)
-
-
-def room(scratch: Array, shape: tuple[int, ...]) -> Array:
-    """As much of the scratch as an array of this shape takes."""
-    return scratch.reshape(-1)[: math.prod(shape)].reshape(shape)

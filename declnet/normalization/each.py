@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from declnet.core.component import Action, Site, Step
-from declnet.core.numerics import filled
+from declnet.core.numerics import filled, room
 from declnet.core.spec import Array
 from declnet.core.threads import in_order
-from declnet.normalization.block import Block, Calls, Channels, blocks, invert, over, room
+from declnet.normalization.block import Block, Calls, Channels, blocks, invert, over
 from declnet.normalization.view import View
 
 

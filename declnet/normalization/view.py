@@ -12,7 +12,7 @@ from declnet.core.numerics import BLOCK
 from declnet.core.threads import cut
 from declnet.records import record
 
-SIZE: Final = BLOCK
+SIZE: Final = 2 * BLOCK
 """Elements worked on at a time."""
 
 PASSES: Final = 8
