@@ -88,13 +88,17 @@ def _backward(site: Site, view: View, lanes: list[list[Block]]) -> list[Action]:
     centre.fresh(first)
 
     def add(calls: Calls, block: Block) -> None:
-        calls.do(np.subtract, block.x, centre.beside(block.place), block.work)
-        _add_up(calls, block.total_product(calls, block.grad_y, block.work), block.parts[0])
+        deviation = block.product
+        calls.do(np.subtract, block.x, centre.beside(block.place), deviation)
+        _add_up(calls, block.total_product(calls, block.grad_y, deviation), block.parts[0])
         _add_up(calls, block.total(calls, block.grad_y, 1), block.parts[1])
 
     def pull(calls: Calls, block: Block) -> None:
-        block.pull(calls, block.x, factor.beside(block.place), bend.beside(block.place))
-        calls.do(np.subtract, block.grad_x, term.beside(block.place), block.grad_x)
+        do, grad_x = calls.do, block.grad_x
+        do(np.multiply, block.grad_y, factor.beside(block.place), grad_x)
+        do(np.multiply, block.x, bend.beside(block.place), block.product)
+        do(np.subtract, grad_x, block.product, grad_x)
+        do(np.subtract, grad_x, term.beside(block.place), grad_x)
 
     for parts, numbers in zip(site.scratch["parts"], (slope, offset), strict=True):
         found.do(np.add.reduce, parts, 0, None, numbers.reshape(view.groups, 1))

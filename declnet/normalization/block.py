@@ -45,7 +45,6 @@ class Block:
         if site.grad_output is not None:
             self.grad_y = site.grad_output.reshape(view.shape)[place]
             self.grad_x = None if site.grad_input is None else site.grad_input.reshape(view.shape)[place]
-            self.work = room(site.scratch["work"][lane], self.x.shape)
 
     def total(self, calls: Calls, array: Array, index: int = 0) -> Array:
         """Each channel's sum over its places: (samples, groups, channels)."""
@@ -64,12 +63,6 @@ class Block:
             return sums
         calls.do(np.multiply, one, other, self.product)
         return self.total(calls, self.product)
-
-    def pull(self, calls: Calls, source: Array, scale: Array, slope: Array) -> None:
-        """grad_x = grad_y * scale - source * slope."""
-        calls.do(np.multiply, self.grad_y, scale, self.grad_x)
-        calls.do(np.multiply, source, slope, self.work)
-        calls.do(np.subtract, self.grad_x, self.work, self.grad_x)
 
 
 def blocks(site: Site, view: View) -> list[list[Block]]:

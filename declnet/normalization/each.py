@@ -99,7 +99,7 @@ def _backward(calls: Calls, block: Block, own: _Own, site: Site, view: View) -> 
     do, (slope, offset) = calls.do, (factor[block.place] for factor in site.scratch["factors"])
     deviation = block.x
     if view.centred:
-        deviation = block.work
+        deviation = block.product if block.grad_x is None else block.grad_x
         do(np.subtract, block.x, own.mean, deviation)
     means = [(block.total_product(calls, block.grad_y, deviation), slope)]
     factors = [own.inverse]
@@ -118,7 +118,9 @@ def _backward(calls: Calls, block: Block, own: _Own, site: Site, view: View) -> 
         do(np.multiply, mean, own.inverse, mean)
     do(np.multiply, slope, own.inverse, slope)
     do(np.multiply, slope, own.inverse, slope)
-    block.pull(calls, deviation, own.scale(calls, block), slope)
+    do(np.multiply, block.grad_y, own.scale(calls, block), block.product)
+    do(np.multiply, deviation, slope, block.grad_x)
+    do(np.subtract, block.product, block.grad_x, block.grad_x)
     if view.centred:
         do(np.subtract, block.grad_x, offset, block.grad_x)
 

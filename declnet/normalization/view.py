@@ -9,17 +9,16 @@ from typing import Final
 from declnet.core.component import Parameter, Scratch
 from declnet.core.laws import Constant
 from declnet.core.numerics import BLOCK
-from declnet.core.threads import cut
+from declnet.core.threads import LANE, cut
 from declnet.records import record
 
-SIZE: Final = 2 * BLOCK
-"""Elements worked on at a time."""
+SIZE: Final = 4 * BLOCK
+"""Elements worked on at a time. Fewer would stay in the L2 cache, but threads that come back to the interpreter
+more often than every 20 microseconds or so wait for one another (measured).
+"""
 
-PASSES: Final = 8
-"""What an element costs, forward or backward, as lanes are cut."""
-
-WORTH: Final = 4
-"""Blocks from which it pays to write numbers of channels out for one."""
+FEWEST: Final = 4
+"""Blocks that are worth a lane, whose scratch they share, or numbers of channels written out for one of them."""
 
 APART: Final = 1 << 13
 """Places of a channel from which it gains nothing: so much NumPy takes at a time (measured)."""
@@ -80,9 +79,7 @@ class View:
     def lanes(self) -> list[list[tuple[int, Place]]]:
         """The blocks that threads may take, in runs."""
         blocks = list(self.blocks())
-        return [
-            blocks[lane] for lane in cut(len(blocks), PASSES * math.prod((*self.block, self.channels, self.places)))
-        ]
+        return [blocks[lane] for lane in cut(len(blocks), LANE // FEWEST)]
 
     @property
     def wide(self) -> tuple[int, ...]:
@@ -90,7 +87,7 @@ class View:
         enough blocks use them; else of none.
         """
         samples, groups = self.block
-        worth = groups == self.groups and self.samples >= WORTH * samples and self.places < APART
+        worth = groups == self.groups and self.samples >= FEWEST * samples and self.places < APART
         return (samples if worth else 0, groups, self.channels, self.places)
 
     def scratch(self, *, training: bool) -> dict[str, Scratch]:
@@ -107,11 +104,7 @@ class View:
         }
         if self.across:
             names |= {name: Scratch(self.statistics) for name in ("scale", "shift")}
-        return (
-            names | {"work": Scratch((lanes, *block)), "factors": Scratch((2, *self.statistics))}
-            if training
-            else names
-        )
+        return names | {"factors": Scratch((2, *self.statistics))} if training else names
 
 
 def weight_and_bias(shape: tuple[int, ...], *, weight: bool, bias: bool) -> dict[str, Parameter]:

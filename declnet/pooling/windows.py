@@ -20,7 +20,7 @@ from declnet.records import record
 
 Index = tuple[slice, ...]
 
-AT_ONCE: Final = 2 * BLOCK
+AT_ONCE: Final = 4 * BLOCK
 """Elements worked on at a time."""
 
 
