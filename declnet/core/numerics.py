@@ -81,6 +81,11 @@ def horner(coefficients: Sequence[Array], x: Array, out: Array) -> None:
         np.add(out, coefficient, out=out)
 
 
+def room(scratch: Array, shape: tuple[int, ...]) -> Array:
+    """As much of the scratch as an array of this shape takes."""
+    return scratch.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
 SPAN = 64
 """Terms added up one after another at most, in sums over rows."""
 

@@ -10,9 +10,12 @@ from pydantic import NonNegativeInt
 
 from declnet.core.component import Action, Alias, Buffer, Module, Parameter, Scratch, Site, Step
 from declnet.core.spec import Array, Spec
+from declnet.core.threads import in_order
 from declnet.errors import ShapeError
+from declnet.normalization import across
+from declnet.normalization.block import Calls, Channels
 from declnet.normalization.kernel import bind
-from declnet.normalization.view import SIZE, View, weight_and_bias
+from declnet.normalization.view import View, weight_and_bias
 
 
 class ChannelNorm(Module, ABC):
@@ -97,7 +100,8 @@ class ChannelNorm(Module, ABC):
         """What the kernel needs, or, with running statistics, a scale and a shift for each channel."""
         view = self.view(input.shape)
         if not training and self.track_running_stats:
-            return {name: Scratch((view.groups,)) for name in ("scale", "shift")}
+            names = {name: Scratch((view.groups,)) for name in ("scale", "shift")}
+            return names | {"wide": Scratch((2, *view.wide))}
         self.check_statistics(input)
         names = view.scratch(training=training)
         return names | {"new": Scratch((view.groups,))} if self.track_running_stats else names
@@ -147,24 +151,19 @@ class ChannelNorm(Module, ABC):
 
     def _running(self, site: Site) -> Action:
         """output = input * scale + shift."""
-        samples, channels, _, places = self.view(site.input.shape).shape
-        x, y = (array.reshape(samples, channels, places) for array in (site.input, site.output))
-        rows = max(1, SIZE // max(1, channels * places))
-        blocks = [(x[n : n + rows], y[n : n + rows]) for n in range(0, samples, rows)]
+        view = self.view(site.input.shape)
         scale, shift = site.scratch["scale"], site.scratch["shift"]
         mean, var = site.buffers["running_mean"], site.buffers["running_var"]
         one, zero, eps = (np.array(number, scale.dtype) for number in (1, 0, self.eps))
         weight, bias = site.params.get("weight", one), site.params.get("bias", zero)
-        columns = scale[:, None], shift[:, None]
-
-        def forward() -> None:
-            np.add(var, eps, out=scale)
-            np.sqrt(scale, out=scale)
-            np.divide(weight, scale, out=scale)
-            np.multiply(mean, scale, out=shift)
-            np.subtract(bias, shift, out=shift)
-            for block_x, block_y in blocks:
-                np.multiply(block_x, columns[0], out=block_y)
-                np.add(block_y, columns[1], out=block_y)
-
-        return forward
+        pairs = zip((scale, shift), site.scratch["wide"], strict=True)
+        factor, term = (Channels(numbers.reshape(-1, 1, 1), wide) for numbers, wide in pairs)
+        calls = Calls()
+        calls.do(np.add, var, eps, scale)
+        calls.do(np.sqrt, scale, scale)
+        calls.do(np.divide, weight, scale, scale)
+        calls.do(np.multiply, mean, scale, shift)
+        calls.do(np.subtract, bias, shift, shift)
+        factor.fresh(calls)
+        term.fresh(calls)
+        return in_order([calls.run, across.apply(site, view, factor, term)])

@@ -9,10 +9,19 @@ from typing import Final
 from declnet.core.component import Parameter, Scratch
 from declnet.core.laws import Constant
 from declnet.core.numerics import BLOCK
+from declnet.core.threads import LANE, cut
 from declnet.records import record
 
 SIZE: Final = 4 * BLOCK
-"""Elements worked on at a time: some twenty calls go over each block, and in smaller ones they would show."""
+"""Elements worked on at a time. Fewer would stay in the L2 cache, but threads that come back to the interpreter
+more often than every 20 microseconds or so wait for one another (measured).
+"""
+
+FEWEST: Final = 4
+"""Blocks that are worth a lane, whose scratch they share, or numbers of channels written out for one of them."""
+
+APART: Final = 1 << 13
+"""Places of a channel from which it gains nothing: so much NumPy takes at a time (measured)."""
 
 Place = tuple[slice, slice]
 """Some samples and some groups."""
@@ -66,20 +75,36 @@ class View:
             for g in range(0, self.groups, groups):
                 yield part, (n, slice(g, min(g + groups, self.groups)))
 
+    @property
+    def lanes(self) -> list[list[tuple[int, Place]]]:
+        """The blocks that threads may take, in runs."""
+        blocks = list(self.blocks())
+        return [blocks[lane] for lane in cut(len(blocks), LANE // FEWEST)]
+
+    @property
+    def wide(self) -> tuple[int, ...]:
+        """The shape of numbers for channels that are written out for a block: where that is of whole samples, and
+        enough blocks use them; else of none.
+        """
+        samples, groups = self.block
+        worth = groups == self.groups and self.samples >= FEWEST * samples and self.places < APART
+        return (samples if worth else 0, groups, self.channels, self.places)
+
     def scratch(self, *, training: bool) -> dict[str, Scratch]:
-        """Statistics, two of which backward reads, and room for one block."""
-        block = (*self.block, self.channels, self.places)
+        """Statistics, two of which backward reads, and room for a block in each lane."""
+        block, lanes = (*self.block, self.channels, self.places), len(self.lanes)
         names = {
             "mean": Scratch(self.statistics, saved=training),
             "inverse": Scratch(self.statistics, saved=training),
             "var": Scratch(self.statistics),
-            "product": Scratch(block),
-            "sums": Scratch((2, *block[:3]) if self.places > 1 else (2, 0)),
+            "product": Scratch((lanes, *block)),
+            "sums": Scratch((lanes, 2, *block[:3]) if self.places > 1 else (lanes, 2, 0)),
             "parts": Scratch((2, self.parts, self.groups, self.channels)),
+            "wide": Scratch((4 if self.across else 1, *self.wide)),
         }
         if self.across:
-            names["scale"] = Scratch(self.statistics)
-        return names | {"work": Scratch(block), "factors": Scratch((2, *self.statistics))} if training else names
+            names |= {name: Scratch(self.statistics) for name in ("scale", "shift")}
+        return names | {"factors": Scratch((2, *self.statistics))} if training else names
 
 
 def weight_and_bias(shape: tuple[int, ...], *, weight: bool, bias: bool) -> dict[str, Parameter]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Iterator
+from functools import partial, reduce
 from typing import ClassVar, Literal, Self, final
 
 import numpy as np
 from pydantic import NonNegativeInt, model_validator
 
 from declnet.core.component import Action, Scratch, Site, Step
-from declnet.core.numerics import BLOCK
+from declnet.core.numerics import room
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
+from declnet.core.threads import in_order, side_by_side
 from declnet.layers.sizes import Pad1, Pad2, Size1, Step2
-from declnet.pooling.windows import Axis, Pool, Windows
+from declnet.pooling.windows import Axis, Line, Pool, Windows, along
 
 
 class _AvgPool(Pool, ABC):
@@ -39,40 +40,60 @@ class _AvgPool(Pool, ABC):
         return reduce(np.multiply.outer, [_covered(axis, self.count_include_pad) for axis in windows.axes])
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """In backward the share of each position, for some planes; of integers what a quotient leaves."""
-        windows = self.windows(input.shape)
-        some = min(math.prod(input.shape[: -self.dims]), _planes_at_once(windows))
-        if input.kind == "int":
-            return {"rest": Scratch((some, *windows.outputs), "int")}
-        return {"share": Scratch((some, *windows.outputs))} if training else {}
+        """What is between the dimensions of some planes; in backward shares, of integers what a quotient leaves."""
+        windows, planes = self.windows(input.shape), math.prod(input.shape[: -self.dims])
+        names = {f"between{i}": Scratch(shape, input.kind) for i, shape in enumerate(windows.between(planes))}
+        if training or input.kind == "int":
+            some = min(planes, windows.planes_at_once)
+            names["share"] = Scratch((len(windows.lanes(planes)), some, *windows.outputs), input.kind)
+        return names
 
     def bind(self, site: Site) -> Step:
-        """Add up tap by tap, and divide; backward every position of a window gets an equal share."""
-        windows = self.windows(site.input.shape)
+        """Add up along one dimension after another, and divide; backward each position gets an equal share."""
+        windows, training = self.windows(site.input.shape), site.grad_input is not None
         divisors = self.divisors(windows).astype(site.input.dtype)
-        x, y, some = self.planes(site.input), self.planes(site.output), _planes_at_once(windows)
-        blocks = [slice(start, start + some) for start in range(0, len(x), some)]
-        divide = np.divide if y.dtype.kind == "f" else _quotient(site.scratch["rest"])
-        means = [_mean(windows, divisors, x[block], y[block], divide) for block in blocks]
-
-        def forward() -> None:
-            for mean in means:
-                mean()
-
-        if site.grad_input is None:
-            return Step(forward)
-        grad_x, grad_y, share = self.planes(site.grad_input), self.planes(site.upstream), site.scratch["share"]
-        spreads = [_spread(windows, divisors, grad_y[block], grad_x[block], share) for block in blocks]
-
-        def backward() -> None:
-            for spread in spreads:
-                spread()
-
-        return Step(forward, backward)
+        forward: list[Action] = []
+        backward: list[Action] = []
+        for lane, blocks in enumerate(windows.lanes(math.prod(site.input.shape[: -self.dims]))):
+            parts = [_Planes(windows, site, lane, block, self.planes) for block in blocks]
+            forward.append(in_order([action for part in parts for action in part.forward(divisors)]))
+            if training:
+                backward.append(in_order([action for part in parts for action in part.backward(divisors)]))
+        return Step(side_by_side(forward), side_by_side(backward) if training else None)
 
 
-def _planes_at_once(windows: Windows) -> int:
-    return max(1, BLOCK // math.prod(windows.outputs))
+class _Planes:
+    """Some planes: what they are before, between and after the dimensions, and what is done with them."""
+
+    def __init__(
+        self, windows: Windows, site: Site, lane: int, block: slice, planes: Callable[[Array], Array]
+    ) -> None:
+        self.lines = windows.lines(block.stop - block.start)
+        shapes = [line.outputs for line in self.lines]
+        self.between = [room(site.scratch[f"between{i}"][lane], shape) for i, shape in enumerate(shapes[:-1])]
+        self.x, self.y = planes(site.input)[block], planes(site.output)[block]
+        self.share = site.scratch["share"][lane, : len(self.y)] if "share" in site.scratch else None
+        if site.grad_input is not None:
+            self.grad_x, self.grad_y = planes(site.grad_input)[block], planes(site.upstream)[block]
+
+    def forward(self, divisors: Array) -> Iterator[Action]:
+        """y = the sums of the windows / divisors."""
+        for line, x, y in along(self.lines, self.x, *self.between, self.y):
+            yield from _sum(line, x, y)
+        if self.y.dtype.kind == "f":
+            yield partial(np.divide, self.y, divisors, self.y)
+        else:  # towards 0, as PyTorch has it
+            yield partial(np.fmod, self.y, divisors, self.share)
+            yield partial(np.subtract, self.y, self.share, self.y)
+            yield partial(np.floor_divide, self.y, divisors, self.y)
+
+    def backward(self, divisors: Array) -> Iterator[Action]:
+        """grad_x = the shares of the windows that cover a position, added up where windows overlap."""
+        if self.share is None:
+            raise AssertionError("asked for gradients of integers")
+        yield partial(np.divide, self.grad_y, divisors, self.share)
+        for line, grad_x, grad_y in reversed(along(self.lines, self.grad_x, *self.between, self.share)):
+            yield from _spread(line, grad_y, grad_x)
 
 
 def _covered(axis: Axis, padding: bool) -> Array:
@@ -94,38 +115,25 @@ def _quotient(rest: Array) -> Callable[[Array, Array, Array], object]:
     return divide
 
 
-def _mean(
-    windows: Windows, divisors: Array, x: Array, y: Array, divide: Callable[[Array, Array, Array], object]
-) -> Action:
-    """y = the sums of the windows / divisors."""
-    taps = [(y[inside], x[places]) for inside, places in windows.each_tap()]
-
-    def forward() -> None:
-        y.fill(0)
-        for total, tap in taps:
-            np.add(total, tap, out=total)
-        divide(y, divisors, y)
-
-    return forward
+def _sum(line: Line, x: Array, y: Array) -> Iterator[Action]:
+    """y = the sums of the windows of x."""
+    taps = [(y[inside], x[places]) for _, inside, places in line.taps()]
+    if taps[0][0].shape == y.shape:
+        yield partial(np.copyto, *taps.pop(0))
+    else:
+        yield partial(y.fill, 0)
+    for total, tap in taps:
+        yield partial(np.add, total, tap, total)
 
 
-def _spread(windows: Windows, divisors: Array, grad_y: Array, grad_x: Array, share: Array) -> Action:
-    """grad_x = the shares of the windows that cover a position, added up where windows overlap."""
-    share = share[: len(grad_y)]
-    taps = [(grad_x[places], share[inside]) for inside, places in windows.each_tap()]
-    tiled = windows.tiled
-
-    def backward() -> None:
-        np.divide(grad_y, divisors, out=share)
-        if not tiled:
-            grad_x.fill(0)
-        for total, part in taps:
-            if tiled:
-                np.copyto(total, part)
-            else:
-                np.add(total, part, out=total)
-
-    return backward
+def _spread(line: Line, grad_y: Array, grad_x: Array) -> Iterator[Action]:
+    """grad_x = the shares of the windows along one dimension."""
+    tiled = line.axis.tiled
+    if not tiled:
+        yield partial(grad_x.fill, 0)
+    for _, inside, places in line.taps():
+        total, part = grad_x[places], grad_y[inside]
+        yield partial(np.copyto, total, part) if tiled else partial(np.add, total, part, total)
 
 
 @modules.register

@@ -6,18 +6,22 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import field
-from itertools import product
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from pydantic import model_validator
 
 from declnet.core.component import Module
+from declnet.core.numerics import BLOCK
 from declnet.core.spec import Array, Spec
+from declnet.core.threads import cut
 from declnet.errors import ShapeError
 from declnet.layers.sizes import Sizes, each, require_channels_first
 from declnet.records import record
 
 Index = tuple[slice, ...]
+
+AT_ONCE: Final = 4 * BLOCK
+"""Elements worked on at a time."""
 
 
 @record
@@ -65,8 +69,41 @@ class Axis:
 
 
 @record
+class Line:
+    """One dimension of some planes, those before it and after it taken together: (before, size, after)."""
+
+    before: int
+    axis: Axis
+    after: int
+
+    @property
+    def inputs(self) -> tuple[int, int, int]:
+        """The shape of what the windows are of."""
+        return self.before, self.axis.size, self.after
+
+    @property
+    def outputs(self) -> tuple[int, int, int]:
+        """The shape of what there is one of for each window."""
+        return self.before, self.axis.output, self.after
+
+    def taps(self) -> Iterator[tuple[int, Index, Index]]:
+        """Each tap, in which windows it lies on the input, and where there."""
+        for tap in range(self.axis.kernel):
+            windows, places = self.axis.tap(tap)
+            yield tap, (slice(None), windows), (slice(None), places)
+
+
+def along(lines: list[Line], *arrays: Array) -> list[tuple[Line, Array, Array]]:
+    """Each dimension with what is before it and after it, of the arrays before, between and after all of them."""
+    pairs = zip(lines, arrays, arrays[1:], strict=False)
+    return [(line, before.reshape(line.inputs), after.reshape(line.outputs)) for line, before, after in pairs]
+
+
+@record
 class Windows:
-    """The windows along all dimensions."""
+    """The windows along all dimensions. The largest or the sum of a window is that of its rows' largest or sums, so
+    dimensions are taken one after another, the last one first: a window of 9 x 9 takes 18 steps and not 81.
+    """
 
     axes: tuple[Axis, ...]
 
@@ -81,15 +118,35 @@ class Windows:
         return tuple(axis.output for axis in self.axes)
 
     @property
-    def tiled(self) -> bool:
-        """Whether every position lies in exactly one window."""
-        return all(axis.tiled for axis in self.axes)
+    def plane(self) -> int:
+        """The largest number of elements that a plane has before, between and after the dimensions."""
+        return max(math.prod(shape) for line in self.lines(1) for shape in (line.inputs, line.outputs))
 
-    def each_tap(self) -> Iterator[tuple[Index, Index]]:
-        """In which windows a tap lies on the input, and where there; the taps of the last dimension fastest."""
-        for taps in product(*(range(axis.kernel) for axis in self.axes)):
-            pairs = [axis.tap(tap) for axis, tap in zip(self.axes, taps, strict=True)]
-            yield (slice(None), *(windows for windows, _ in pairs)), (slice(None), *(places for _, places in pairs))
+    def lines(self, planes: int) -> list[Line]:
+        """The dimensions of some planes, in the order in which they are taken."""
+        sizes, outputs = [axis.size for axis in self.axes], self.outputs
+        places = range(len(sizes) - 1, -1, -1)
+        return [
+            Line(planes * math.prod(sizes[:place]), self.axes[place], math.prod(outputs[place + 1 :]))
+            for place in places
+        ]
+
+    @property
+    def planes_at_once(self) -> int:
+        """How many planes are worked on at a time."""
+        return max(1, AT_ONCE // self.plane)
+
+    def lanes(self, planes: int) -> list[list[slice]]:
+        """The planes that are worked on at a time, in runs that threads may take."""
+        some = self.planes_at_once
+        blocks = [slice(start, min(start + some, planes)) for start in range(0, planes, some)]
+        cost = some * self.plane * sum(axis.kernel for axis in self.axes)
+        return [blocks[lane] for lane in cut(len(blocks), cost)]
+
+    def between(self, planes: int) -> list[tuple[int, ...]]:
+        """The shapes of what is between the dimensions, for as many planes as are worked on at a time, by lanes."""
+        some, lanes = min(planes, self.planes_at_once), len(self.lanes(planes))
+        return [(lanes, *line.outputs) for line in self.lines(some)[:-1]]
 
 
 class Pool(Module, ABC):

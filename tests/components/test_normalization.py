@@ -13,7 +13,7 @@ from declnet.core.component import Module
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
 from declnet.errors import ShapeError
-from declnet.normalization import channel_norm, view
+from declnet.normalization import view
 from declnet.testing import run
 
 BATCH = "{} needs more than 1 value per channel, for the statistics of the batch, but its input is {}"
@@ -72,7 +72,6 @@ def test_blocks_of_any_size(subject: Subject, case: Case, size: int, monkeypatch
     module, numbers = subject.module(case), material(subject, case)
     expected = {(dtype, t): measure(module, numbers, dtype, training=t) for dtype in DTYPES for t in (True, False)}
     monkeypatch.setattr(view, "SIZE", size)
-    monkeypatch.setattr(channel_norm, "SIZE", size)
     for (dtype, training), results in expected.items():
         assert_close(measure(module, numbers, dtype, training=training), results, dtype, case)
 

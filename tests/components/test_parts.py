@@ -12,7 +12,7 @@ from declnet.core.component import Module
 from declnet.core.registry import modules
 from declnet.core.spec import Array
 from declnet.layers import correlation, embedding
-from declnet.pooling import avg_pool, max_pool
+from declnet.pooling import windows as pooling_windows
 from declnet.testing import Run, run
 
 Arguments = dict[str, object]
@@ -41,8 +41,7 @@ SIZES: list[tuple[ModuleType, str]] = [
     (correlation, "POSITIONS"),
     (correlation, "LARGEST"),
     (embedding, "BLOCK"),
-    (max_pool, "GATHERED"),
-    (avg_pool, "BLOCK"),
+    (pooling_windows, "AT_ONCE"),
 ]
 
 
