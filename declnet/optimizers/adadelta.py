@@ -10,7 +10,7 @@ from pydantic import Field
 from declnet.core.optimizer import BACKEND, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
-from declnet.optimizers.passes import Prologue, RunningSquare, constants
+from declnet.optimizers.passes import Prologue, constants, running_square
 
 
 @optimizers.register
@@ -60,7 +60,7 @@ class Adadelta(Elementwise):
         """Sixteen passes over each block; the gradient is only read."""
         dtype = group.param.dtype
         prologue = Prologue(dtype, self)
-        square = RunningSquare(dtype, self.rho)
+        square = running_square(dtype, self.rho)
         rate, eps = constants(dtype, -self.lr, self.eps)
 
         def change(param: Array, grad: Array, square_avg: Array, acc_delta: Array, *works: Array) -> None:

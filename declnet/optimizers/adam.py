@@ -11,7 +11,7 @@ import numpy as np
 from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
 class _AdamFormula(Elementwise, ABC):
@@ -41,7 +41,7 @@ class _AdamFormula(Elementwise, ABC):
         dtype, (beta1, beta2) = group.param.dtype, self.betas
         correction1, correction2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
         prologue = Prologue(dtype, self, decoupled=self._decoupled)
-        first, second = RunningMean(dtype, 1 - beta1), RunningSquare(dtype, beta2)
+        first, second = running_mean(dtype, 1 - beta1), running_square(dtype, beta2)
         # param -= lr / correction1 * exp_avg / (sqrt(exp_avg_sq) / correction2 + eps), with the fraction
         # widened by correction2, which saves a pass.
         rate, eps = constants(dtype, -self.lr * correction2 / correction1, self.eps * correction2)

@@ -9,7 +9,7 @@ import numpy as np
 from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
-from declnet.optimizers.passes import Prologue, RunningMean, constants
+from declnet.optimizers.passes import Prologue, constants, running_mean
 
 
 @optimizers.register
@@ -57,7 +57,7 @@ class Adamax(Elementwise):
         """Ten passes over each block; the gradient is only read."""
         dtype, (beta1, beta2) = group.param.dtype, self.betas
         prologue = Prologue(dtype, self)
-        mean = RunningMean(dtype, 1 - beta1)
+        mean = running_mean(dtype, 1 - beta1)
         rate, keep, eps = constants(dtype, -self.lr / (1 - beta1**step), beta2, self.eps)
 
         def change(param: Array, grad: Array, exp_avg: Array, exp_inf: Array, work: Array) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
 @optimizers.register
@@ -73,7 +73,7 @@ class NAdam(Elementwise):
         mu_product[...] = np.float32(mu_product) * np.float32(mu)
         product = float(mu_product)
         prologue = Prologue(dtype, self, decoupled=self.decoupled_weight_decay)
-        first, second = RunningMean(dtype, 1 - beta1), RunningSquare(dtype, beta2)
+        first, second = running_mean(dtype, 1 - beta1), running_square(dtype, beta2)
         # Both fractions have one denominator, and are widened by correction as in Adam.
         rate = -self.lr * correction
         of_grad, of_mean, eps = constants(

@@ -10,7 +10,7 @@ import numpy as np
 from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
 @optimizers.register
@@ -75,7 +75,7 @@ class RAdam(Elementwise):
         """Twelve passes over each block, nine at first; the gradient is only read."""
         dtype, (beta1, beta2) = group.param.dtype, self.betas
         prologue = Prologue(dtype, self, decoupled=self.decoupled_weight_decay)
-        first, second = RunningMean(dtype, 1 - beta1), RunningSquare(dtype, beta2)
+        first, second = running_mean(dtype, 1 - beta1), running_square(dtype, beta2)
         rectification = self._rectification(step)
         scale = 1 if rectification is None else rectification
         rate, eps = constants(dtype, -self.lr * scale / (1 - beta1**step), self.eps)

@@ -9,7 +9,7 @@ import numpy as np
 from declnet.core.optimizer import BACKEND, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
 @optimizers.register
@@ -67,7 +67,7 @@ class RMSprop(Elementwise):
         """Nine passes over each block; two more with momentum, five when centered. The gradient is only read."""
         names, dtype = list(group.state), group.param.dtype
         prologue = Prologue(dtype, self)
-        square, mean = RunningSquare(dtype, self.alpha), RunningMean(dtype, 1 - self.alpha)
+        square, mean = running_square(dtype, self.alpha), running_mean(dtype, 1 - self.alpha)
         rate, eps, keep = constants(dtype, -self.lr, self.eps, self.momentum)
 
         def change(param: Array, grad: Array, *rest: Array) -> None:
