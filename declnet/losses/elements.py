@@ -166,7 +166,7 @@ def _pull(slope: Slope, gradient: Array, factor: Array) -> Action:
     return run
 
 
-def over_rows(bind: Callable[[slice], Callable[[], object]], shape: Shape, *, passes: int) -> Action:
+def over_rows(bind: Callable[[slice], Action], shape: Shape, *, passes: int) -> Action:
     """One action for all rows of arrays of this shape: that which is bound for each block of them, in threads."""
     lanes = Cuts(shape, flat=False, passes=passes).lanes
     return side_by_side([in_order([bind(block) for block in lane]) for lane in lanes])

@@ -36,6 +36,8 @@ CASES: list[tuple[str, Arguments, tuple[Array, ...]]] = [
     ("BCEWithLogitsLoss", {"reduction": "none"}, (NORMAL, ONES)),
     ("KLDivLoss", {"reduction": "batchmean"}, (NORMAL, PROBABILITIES)),
     ("KLDivLoss", {"log_target": True}, (NORMAL, OTHER[:1])),
+    ("TripletMarginLoss", {"swap": True}, (NORMAL, OTHER, PROBABILITIES)),
+    ("TripletMarginLoss", {"p": 1.0, "reduction": "none"}, (NORMAL, OTHER[:1], PROBABILITIES)),
     ("CrossEntropyLoss", {}, (NORMAL, CLASSES)),
     ("CrossEntropyLoss", {"weight": WEIGHTS, "ignore_index": 3}, (NORMAL, CLASSES)),
 ]
