@@ -11,9 +11,9 @@ from declnet.core.numerics import filled, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.errors import RowError
-from declnet.losses.elements import Arrays, DType, ElementLoss, Slope
+from declnet.losses.elements import Arrays, DType, ElementLoss
 from declnet.losses.log1p import log1p
-from declnet.losses.reduction import DEPRECATED, Reduction, reduced, require_same_shape
+from declnet.losses.reduction import DEPRECATED, Reduction, Slope, reduced, require_same_shape
 from declnet.losses.weights import Weights, require_fit, weigh
 
 FLOOR = -100

@@ -13,8 +13,8 @@ from declnet.core.numerics import fold, shared
 from declnet.core.spec import Array, Kind, Spec, promoted
 from declnet.core.threads import in_order
 from declnet.errors import ShapeError
-from declnet.losses.elements import Arrays, ElementLoss, Slope
-from declnet.losses.reduction import DEPRECATED, Reduction, reduced, require_same_shape
+from declnet.losses.elements import Arrays, ElementLoss
+from declnet.losses.reduction import DEPRECATED, Reduction, Slope, reduced, require_same_shape
 
 
 class DifferenceLoss(ElementLoss, ABC):
@@ -78,7 +78,8 @@ class DifferenceLoss(ElementLoss, ABC):
 
 def sign(slope: Array, work: Array) -> None:
     """Turn differences into their signs: 0 at 0 and at NaN."""
-    above, below, *_ = (work.view(np.bool_)[part * slope.size :][: slope.size] for part in range(2))
+    flags = work.view(np.bool_)  # four or more for each number
+    above, below = flags[: slope.size], flags[slope.size : 2 * slope.size]
     zero = shared(slope.dtype, 0)[0]
     np.greater(slope, zero, out=above)
     np.less(slope, zero, out=below)

@@ -15,11 +15,10 @@ from declnet.core.numerics import BLOCK, LINE
 from declnet.core.spec import Array, Spec
 from declnet.core.threads import cut, in_order, side_by_side
 from declnet.losses.broadcasting import Shape, gradient_scratch, repeating, then
+from declnet.losses.reduction import Slope
 
 Arrays = Sequence[Array]
 DType = np.dtype[Any]
-Slope = Callable[[Array], None]
-"""Writes the slopes of the elements' losses in one of the inputs."""
 
 
 class ElementLoss(Loss, ABC):
@@ -71,7 +70,7 @@ class ElementLoss(Loss, ABC):
         whole, add_up = repeating(site, cuts.shape)
         weights = self.weights(site.output.dtype)
         forward, backward = list[Action](), list[Action]()
-        for lane, work in zip(cuts.lanes, site.scratch["work"], strict=False):
+        for lane, work in zip(cuts.lanes, site.scratch["work"], strict=True):
             ahead, back = list[Action](), list[Action]()
             for block in lane:
                 inputs = [*(cuts.part(a, block) for a in whole.inputs), *(cuts.share(w, block) for w in weights)]

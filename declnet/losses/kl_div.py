@@ -12,8 +12,8 @@ from declnet.core.numerics import filled, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.losses.broadcasting import common_shape
-from declnet.losses.elements import Arrays, ElementLoss, Slope
-from declnet.losses.reduction import DEPRECATED, reduced
+from declnet.losses.elements import Arrays, ElementLoss
+from declnet.losses.reduction import DEPRECATED, Slope, reduced
 
 
 @losses.register
