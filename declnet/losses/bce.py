@@ -6,18 +6,15 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.component import Loss, Scratch, Site, Step
+from declnet.core.component import Action
+from declnet.core.numerics import filled, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.errors import RowError
-from declnet.losses.reduction import (
-    DEPRECATED,
-    Reduction,
-    each_scratch,
-    reduced,
-    require_same_shape,
-)
-from declnet.losses.weights import WeightedReducer, Weights, require_fit
+from declnet.losses.elements import Arrays, DType, ElementLoss
+from declnet.losses.log1p import log1p
+from declnet.losses.reduction import DEPRECATED, Reduction, Slope, reduced, require_same_shape
+from declnet.losses.weights import Weights, require_fit, weigh
 
 FLOOR = -100
 """The least a logarithm is taken to be, so that a certain but wrong input costs a finite loss."""
@@ -27,7 +24,7 @@ LEAST = 1e-12
 
 @losses.register
 @final
-class BCELoss(Loss):
+class BCELoss(ElementLoss):
     """Binary cross entropy of probabilities: loss = -w * (target * log(input) + (1 - target) * log(1 - input)).
 
     Logarithms are taken to be at least -100, and the slope in the input is (input - target) / (input *
@@ -51,7 +48,8 @@ class BCELoss(Loss):
 
     pytorch = "torch.nn.BCELoss"
     refused: ClassVar[dict[str, str]] = DEPRECATED
-    saves: ClassVar[tuple[str, ...]] = ("input", "target")
+    works: ClassVar[int] = 2
+    passes: ClassVar[int] = 50
 
     type: Literal["BCELoss"] = "BCELoss"
     weight: Weights | None = None
@@ -75,22 +73,19 @@ class BCELoss(Loss):
         """Two logarithms, their limits, two complements, two products and a difference, sum: ten an element."""
         return 10 * input.size
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
-        """Room for what is taken for each element."""
-        names = {name: Scratch(input.shape) for name in ("log", "rest")}
-        return names | each_scratch(self.reduction, input.shape)
+    def weights(self, dtype: DType) -> Arrays:
+        """The elements' weight."""
+        return () if self.weight is None else (np.array(self.weight, dtype),)
 
-    def bind(self, site: Site) -> Step:
-        """Two logarithms, weighed by the target; backward: (input - target) / (input * (1 - input))."""
-        x, target = site.inputs
-        log, rest = site.scratch["log"], site.scratch["rest"]
-        reducer = WeightedReducer(self.reduction, site, self.weight)
-        each = reducer.each
-        one, floor, least = (np.array(number, x.dtype) for number in (1, FLOOR, np.float32(LEAST)))
+    def elements(self, inputs: Arrays, each: Array, work: Arrays) -> Action:
+        """Two logarithms, weighed by the target."""
+        x, target, *weights = inputs
+        log, rest = work
+        one, floor = shared(x.dtype, 1)[0], filled(x.dtype, x.size, FLOOR).reshape(x.shape)
 
-        def forward() -> None:
-            np.negative(x, out=log)
-            np.log1p(log, out=log)
+        def lose() -> None:
+            np.negative(x, out=each)
+            log1p(each, log, rest)
             np.maximum(log, floor, out=log)
             np.subtract(target, one, out=rest)
             np.multiply(rest, log, out=each)
@@ -98,19 +93,29 @@ class BCELoss(Loss):
             np.maximum(log, floor, out=log)
             np.multiply(log, target, out=log)
             np.subtract(each, log, out=each)
-            reducer.forward()
+            weigh(each, weights)
 
-        def slope_of_input(slope: Array) -> None:
+        return lose
+
+    def slopes(self, inputs: Arrays, work: Arrays) -> tuple[Slope, ...]:
+        """(input - target) / (input * (1 - input)), and log(1 - input) - log(input)."""
+        x, target, *weights = inputs
+        log, rest = work[:2]
+        one, least = shared(x.dtype, 1)[0], filled(x.dtype, x.size, float(np.float32(LEAST))).reshape(x.shape)
+
+        def of_input(slope: Array) -> None:
             np.subtract(one, x, out=rest)
             np.multiply(rest, x, out=rest)
             np.maximum(rest, least, out=rest)
             np.subtract(x, target, out=slope)
             np.divide(slope, rest, out=slope)
+            weigh(slope, weights)
 
-        def slope_of_target(slope: Array) -> None:
-            np.negative(x, out=rest)
-            np.log1p(rest, out=rest)
+        def of_target(slope: Array) -> None:
+            np.negative(x, out=log)
+            log1p(log, slope, rest)
             np.log(x, out=log)
-            np.subtract(rest, log, out=slope)
+            np.subtract(slope, log, out=slope)
+            weigh(slope, weights)
 
-        return reducer.step(site, forward, slope_of_input, slope_of_target)
+        return of_input, of_target

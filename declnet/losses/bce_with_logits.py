@@ -6,24 +6,20 @@ from typing import ClassVar, Literal, Self, final
 
 import numpy as np
 
-from declnet.core.component import Loss, Scratch, Site, Step
+from declnet.core.component import Action
+from declnet.core.numerics import filled, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.errors import DataError
-from declnet.losses.reduction import (
-    DEPRECATED,
-    Reduction,
-    Slope,
-    each_scratch,
-    reduced,
-    require_same_shape,
-)
-from declnet.losses.weights import WeightedReducer, Weights, require_fit
+from declnet.losses.elements import Arrays, DType, ElementLoss
+from declnet.losses.log1p import log1p
+from declnet.losses.reduction import DEPRECATED, Reduction, Slope, reduced, require_same_shape
+from declnet.losses.weights import Weights, require_fit, weigh
 
 
 @losses.register
 @final
-class BCEWithLogitsLoss(Loss):
+class BCEWithLogitsLoss(ElementLoss):
     """Binary cross entropy of logits: loss = w * ((1 - t) * x - (1 + (pos_weight - 1) * t) * log_sigmoid(x)).
 
     It is BCELoss of the input's sigmoid; x is the input, t the target. Nothing overflows: log_sigmoid(x) =
@@ -49,7 +45,8 @@ class BCEWithLogitsLoss(Loss):
     pytorch = "torch.nn.BCEWithLogitsLoss"
     refused: ClassVar[dict[str, str]] = DEPRECATED
     balances: ClassVar[str] = "pos_weight"
-    saves: ClassVar[tuple[str, ...]] = ("input", "target")
+    works: ClassVar[int] = 2
+    passes: ClassVar[int] = 50
 
     type: Literal["BCEWithLogitsLoss"] = "BCEWithLogitsLoss"
     weight: Weights | None = None
@@ -84,22 +81,25 @@ class BCEWithLogitsLoss(Loss):
         """Magnitude, exponential, logarithm, the rest of log_sigmoid, the target's part, sum: ten an element."""
         return 10 * input.size
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
-        """Room for what is taken for each element."""
-        names = {name: Scratch(input.shape) for name in ("log", "rest")}
-        return names | each_scratch(self.reduction, input.shape)
+    def weights(self, dtype: DType) -> Arrays:
+        """The elements' weight, and that of their positive part."""
+        return tuple(np.array(w, dtype) for w in (self.weight, self.pos_weight) if w is not None)
 
-    def bind(self, site: Site) -> Step:
-        """The formula; its parts are in `scratch`."""
-        x, target = site.inputs
-        log, rest = site.scratch["log"], site.scratch["rest"]
-        reducer = WeightedReducer(self.reduction, site, self.weight)
-        each, one = reducer.each, np.array(1, x.dtype)
-        extra = None if self.pos_weight is None else np.array(self.pos_weight, x.dtype) - one
+    def _split(self, inputs: Arrays) -> tuple[Array, Array, Arrays, Array | None]:
+        """Input, target, weight if there is one, pos_weight."""
+        x, target, *weights = inputs
+        return x, target, weights[: self.weight is not None], None if self.pos_weight is None else weights[-1]
 
-        def forward() -> None:
-            _tail(x, log)
-            np.minimum(x, 0, out=rest)
+    def elements(self, inputs: Arrays, each: Array, work: Arrays) -> Action:
+        """The formula."""
+        x, target, weights, pos_weight = self._split(inputs)
+        log, rest = work
+        one, zeros = shared(x.dtype, 1)[0], filled(x.dtype, x.size, 0).reshape(x.shape)
+        extra = None if pos_weight is None else pos_weight - one
+
+        def lose() -> None:
+            _tail(x, log, each, rest)
+            np.minimum(x, zeros, out=rest)
             np.subtract(rest, log, out=log)  # log_sigmoid(x)
             if extra is not None:
                 np.multiply(target, extra, out=rest)
@@ -108,31 +108,32 @@ class BCEWithLogitsLoss(Loss):
             np.subtract(one, target, out=each)
             np.multiply(each, x, out=each)
             np.subtract(each, log, out=each)
-            reducer.forward()
+            weigh(each, weights)
 
-        slopes = (
-            self._plain_slopes(site) if self.pos_weight is None else self._weighted_slopes(site, self.pos_weight)
-        )
-        return reducer.step(site, forward, *slopes)
+        return lose
 
-    def _plain_slopes(self, site: Site) -> tuple[Slope, Slope]:
-        """Without pos_weight: sigmoid(input) - t, and -input."""
-        x, target = site.inputs
+    def slopes(self, inputs: Arrays, work: Arrays) -> tuple[Slope, ...]:
+        """Without pos_weight sigmoid(input) - t and -input."""
+        x, target, weights, pos_weight = self._split(inputs)
+        if pos_weight is not None:
+            return self._weighted_slopes(inputs, pos_weight, work)
 
         def of_input(slope: Array) -> None:
             _sigmoid(x, slope)
             np.subtract(slope, target, out=slope)
+            weigh(slope, weights)
 
         def of_target(slope: Array) -> None:
             np.negative(x, out=slope)
+            weigh(slope, weights)
 
         return of_input, of_target
 
-    def _weighted_slopes(self, site: Site, pos_weight: Weights) -> tuple[Slope, Slope]:
+    def _weighted_slopes(self, inputs: Arrays, weight: Array, work: Arrays) -> tuple[Slope, ...]:
         """(1 + (w - 1) * t) * sigmoid(x) - w * t, and log_sigmoid(-x) - w * log_sigmoid(x); w is pos_weight."""
-        x, target = site.inputs
-        log, rest = site.scratch["log"], site.scratch["rest"]
-        weight, one = np.array(pos_weight, x.dtype), np.array(1, x.dtype)
+        x, target, weights, _ = self._split(inputs)
+        log, rest = work[:2]
+        one, zeros = shared(x.dtype, 1)[0], filled(x.dtype, x.size, 0).reshape(x.shape)
 
         def of_input(slope: Array) -> None:
             _sigmoid(x, log)
@@ -141,31 +142,34 @@ class BCEWithLogitsLoss(Loss):
             np.add(slope, one, out=slope)
             np.multiply(slope, log, out=slope)
             np.subtract(slope, rest, out=slope)
+            weigh(slope, weights)
 
         def of_target(slope: Array) -> None:
-            _tail(x, log)
-            np.maximum(x, 0, out=slope)
+            _tail(x, log, slope, rest)
+            np.maximum(x, zeros, out=slope)
             np.add(slope, log, out=slope)  # -log_sigmoid(-x)
-            np.minimum(x, 0, out=rest)
+            np.minimum(x, zeros, out=rest)
             np.subtract(rest, log, out=log)
             np.multiply(log, weight, out=log)
             np.add(slope, log, out=slope)
             np.negative(slope, out=slope)
+            weigh(slope, weights)
 
         return of_input, of_target
 
 
-def _tail(x: Array, out: Array) -> None:
-    """log(1 + exp(-|x|)), at most log(2)."""
-    np.absolute(x, out=out)
-    np.negative(out, out=out)
-    np.exp(out, out=out)
-    np.log1p(out, out=out)
+def _tail(x: Array, out: Array, power: Array, work: Array) -> None:
+    """out = log(1 + exp(-|x|)), at most log(2)."""
+    np.absolute(x, out=power)
+    np.negative(power, out=power)
+    np.exp(power, out=power)
+    log1p(power, out, work)
 
 
 def _sigmoid(x: Array, out: Array) -> None:
     """1 / (1 + exp(-x)); where the exponential is infinite, that is 0."""
+    one = shared(x.dtype, 1)[0]
     np.negative(x, out=out)
     np.exp(out, out=out)
-    np.add(out, 1, out=out)
-    np.reciprocal(out, out=out)
+    np.add(out, one, out=out)
+    np.divide(one, out, out=out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, ClassVar, Literal, Self, final
 
 import numpy as np
@@ -21,6 +22,7 @@ from declnet.losses.class_targets import (
     require_classes,
     require_indices,
 )
+from declnet.losses.elements import over_rows
 from declnet.losses.reduction import DEPRECATED, Reducer, Reduction, each_scratch, reduced
 
 
@@ -131,13 +133,24 @@ class CrossEntropyLoss(Loss):
         reducer = Reducer(self.reduction, site, total.shape, targets.total)
         each, row, index, weight = reducer.each, targets.row, targets.index, targets.weight
 
+        def exponentials(rows: slice) -> Action:
+            arrays = (array[rows] for array in (x, exp, largest, total, index, row))
+            own_x, own_exp, own_largest, own_total, own_index, own_row = arrays
+
+            def run() -> None:
+                np.maximum.reduce(own_x, axis=1, keepdims=True, out=own_largest)
+                np.subtract(own_x, own_largest, out=own_exp)
+                np.take(flat, own_index, out=own_row, mode="clip")
+                np.exp(own_exp, out=own_exp)
+                np.add.reduce(own_exp, axis=1, keepdims=True, out=own_total)
+
+            return run
+
+        all_exponentials = over_rows(exponentials, exp.shape, passes=30)
+
         def forward() -> None:
-            np.maximum.reduce(x, axis=1, keepdims=True, out=largest)
-            np.subtract(x, largest, out=exp)
             targets.read()
-            np.take(flat, index, out=row, mode="clip")
-            np.exp(exp, out=exp)
-            np.add.reduce(exp, axis=1, keepdims=True, out=total)
+            all_exponentials()
             np.log(total, out=each)
             np.subtract(each, row, out=each)
             np.multiply(each, weight, out=each)
@@ -148,12 +161,15 @@ class CrossEntropyLoss(Loss):
             return Step(forward)
         grad_x = site.grad_inputs[0].reshape(exp.shape)
         grad_flat = grad_x.reshape(-1)
+        scale = over_rows(
+            lambda rows: partial(np.multiply, exp[rows], row[rows], out=grad_x[rows]), exp.shape, passes=1
+        )
 
         def backward() -> None:
             reducer.backward()
             np.multiply(weight, targets.spread(reducer.factor), out=weight)
             np.divide(weight, total, out=row)
-            np.multiply(exp, row, out=grad_x)
+            scale()
             np.take(grad_flat, index, out=row, mode="clip")
             np.subtract(row, weight, out=row)
             np.put(grad_flat, index, row, mode="clip")

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from declnet.core.component import Loss, Scratch, Site, Step
-from declnet.core.numerics import fold
+from declnet.core.component import Action
+from declnet.core.numerics import fold, shared
 from declnet.core.spec import Array, Kind, Spec, promoted
+from declnet.core.threads import in_order
 from declnet.errors import ShapeError
-from declnet.losses.reduction import (
-    DEPRECATED,
-    Reducer,
-    Reduction,
-    each_scratch,
-    reduced,
-    require_same_shape,
-)
+from declnet.losses.elements import Arrays, ElementLoss
+from declnet.losses.reduction import DEPRECATED, Reduction, Slope, reduced, require_same_shape
 
 
-class DifferenceLoss(Loss, ABC):
-    """A function of input - target, element by element: a subclass says which, in `curve`."""
+class DifferenceLoss(ElementLoss, ABC):
+    """A function of input - target, element by element: a subclass says which."""
 
     refused: ClassVar[dict[str, str]] = DEPRECATED
 
     reduction: Reduction = "mean"
 
-    @abstractmethod
-    def curve(self, difference: Array, each: Array, site: Site) -> Step:
-        """Forward: each = the loss of each difference; backward: difference = the slope there.
+    works: ClassVar[int] = 1
+    passes: ClassVar[int] = 4
 
-        Forward may leave in `difference` what backward likes to read; without a backward it leaves the slope.
-        """
+    @abstractmethod
+    def lose(self, difference: Array, each: Array, *work: Array) -> None:
+        """Write each = the losses of the differences, which may be changed."""
+
+    @abstractmethod
+    def bend(self, slope: Array, work: Array) -> None:
+        """Turn differences into the slopes there, in place."""
 
     def kinds(self) -> tuple[Kind, ...]:
         """What input and target may hold: beside floats PyTorch turns integers and booleans into such."""
@@ -57,81 +57,53 @@ class DifferenceLoss(Loss, ABC):
         """Difference, its loss, sum: three for each element."""
         return 3 * input.size
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
-        """The differences, of which backward reads what forward left, and their losses."""
-        kind = promoted((input.kind, target.kind))
-        difference = {"difference": Scratch(input.shape, kind, saved=training)}
-        return difference | each_scratch(self.reduction, input.shape, kind)
+    def elements(self, inputs: Arrays, each: Array, work: Arrays) -> Action:
+        """The losses of the differences."""
+        subtract, lose = fold(np.subtract, inputs, work[0]), partial(self.lose, work[0], each, *work[1:])
+        return in_order([subtract, lose])
 
-    def bind(self, site: Site) -> Step:
-        """Reduce the losses; backward: slope * factor, for the target with the sign changed."""
-        x, target = site.inputs
-        difference = site.scratch["difference"]
-        reducer = Reducer(self.reduction, site, x.shape, np.array(x.size, difference.dtype))
-        curve = self.curve(difference, reducer.each, site)
-        subtract = fold(np.subtract, (x, target), difference)
+    def slopes(self, inputs: Arrays, work: Arrays) -> tuple[Slope, ...]:
+        """The curve's slope, for the target with the sign changed."""
 
-        def forward() -> None:
-            subtract()
-            curve.forward()
-            reducer.forward()
+        def of_input(slope: Array) -> None:
+            fold(np.subtract, inputs, slope)()
+            self.bend(slope, work[0])
 
-        if site.grad_output is None:
-            return Step(forward)
-        grad_x, grad_target = site.grad_inputs
+        def of_target(slope: Array) -> None:
+            of_input(slope)
+            np.negative(slope, out=slope)
 
-        def backward() -> None:
-            reducer.backward()
-            if curve.backward is not None:
-                curve.backward()
-            if grad_x is not None:
-                np.multiply(difference, reducer.factor, out=grad_x)
-            if grad_target is not None:
-                np.multiply(difference, reducer.factor, out=grad_target)
-                np.negative(grad_target, out=grad_target)
-
-        return Step(forward, backward)
+        return of_input, of_target
 
 
-def sign_scratch(shape: tuple[int, ...], *, training: bool) -> dict[str, Scratch]:
-    """What `magnitude` needs: where differences are above 0, and where below."""
-    return {name: Scratch(shape, "bool") for name in ("above", "below")} if training else {}
+def sign(slope: Array, work: Array) -> None:
+    """Turn differences into their signs: 0 at 0 and at NaN."""
+    flags = work.view(np.bool_)  # four or more for each number
+    above, below = flags[: slope.size], flags[slope.size : 2 * slope.size]
+    zero = shared(slope.dtype, 0)[0]
+    np.greater(slope, zero, out=above)
+    np.less(slope, zero, out=below)
+    signs = above.view(np.int8)
+    np.subtract(signs, below.view(np.int8), out=signs)
+    np.copyto(slope, signs)
 
 
-def magnitude(difference: Array, each: Array, site: Site) -> Step:
-    """The curve of |difference|; its slope is the sign, and 0 at 0 and at NaN."""
-
-    def forward() -> None:
-        np.absolute(difference, out=each)
-
-    if not site.training:
-        return Step(forward)
-    above, below = site.scratch["above"], site.scratch["below"]
-    sign, less = above.view("int8"), below.view("int8")
-    zero = np.array(0, difference.dtype)
-
-    def backward() -> None:
-        np.greater(difference, zero, out=above)
-        np.less(difference, zero, out=below)
-        np.subtract(sign, less, out=sign)
-        np.copyto(difference, sign)
-
-    return Step(forward, backward)
-
-
-def bent(difference: Array, each: Array, near: Array, bend: Array, width: Array) -> Step:
-    """The curve that is difference² / (2 * width) up to `bend` on either side, and from there a straight line.
+def bent(difference: Array, each: Array, work: Array, *, bend: float, width: float) -> None:
+    """Losses on the curve that is difference² / (2 * width) up to `bend` on either side, and from there a straight
+    line.
 
     With near = the difference cut off at the bends, both parts are near / width * (difference - near / 2), and
     near / width is the slope.
     """
-    low, half = np.negative(bend), np.array(0.5, difference.dtype)
+    cut_off(difference, each, bend=bend)
+    np.multiply(each, shared(each.dtype, 0.5)[0], out=work)
+    np.subtract(difference, work, out=work)
+    if width != 1:
+        np.divide(each, shared(each.dtype, width)[0], out=each)
+    np.multiply(each, work, out=each)
 
-    def forward() -> None:
-        np.clip(difference, low, bend, out=near)
-        np.multiply(near, half, out=each)
-        np.subtract(difference, each, out=each)
-        np.divide(near, width, out=difference)
-        np.multiply(each, difference, out=each)
 
-    return Step(forward)
+def cut_off(difference: Array, near: Array, *, bend: float) -> None:
+    """near = the difference, at most `bend` and at least -bend."""
+    low, high = shared(difference.dtype, -bend, bend)
+    np.clip(difference, low, high, out=near)

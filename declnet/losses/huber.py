@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal, final
 
-import numpy as np
 from pydantic import PositiveFloat
 
-from declnet.core.component import Scratch, Site, Step
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Kind, Spec
-from declnet.losses.difference import DifferenceLoss, bent
+from declnet.losses.difference import DifferenceLoss, bent, cut_off
 
 
 @losses.register
@@ -39,6 +37,9 @@ class HuberLoss(DifferenceLoss):
     pytorch = "torch.nn.HuberLoss"
     refused: ClassVar[dict[str, str]] = {}
 
+    works: ClassVar[int] = 2
+    passes: ClassVar[int] = 8
+
     type: Literal["HuberLoss"] = "HuberLoss"
     delta: PositiveFloat = 1.0
 
@@ -50,11 +51,10 @@ class HuberLoss(DifferenceLoss):
         """Difference, cut, its half, what is left, product, sum: six for each element."""
         return 6 * input.size
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
-        """The differences, and these cut off at delta."""
-        return super().scratch(input, target, training=training) | {"near": Scratch(input.shape)}
-
-    def curve(self, difference: Array, each: Array, site: Site) -> Step:
+    def lose(self, difference: Array, each: Array, *work: Array) -> None:
         """A parabola up to delta, then a line of slope delta."""
-        delta, one = (np.array(number, difference.dtype) for number in (self.delta, 1))
-        return bent(difference, each, site.scratch["near"], delta, one)
+        bent(difference, each, *work, bend=self.delta, width=1)
+
+    def bend(self, slope: Array, work: Array) -> None:
+        """The difference up to delta, then delta."""
+        cut_off(slope, slope, bend=self.delta)

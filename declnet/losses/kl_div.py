@@ -7,16 +7,18 @@ from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.component import Loss, Scratch, Site, Step
+from declnet.core.component import Action
+from declnet.core.numerics import filled, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
-from declnet.losses.broadcasting import common_shape, gradient_scratch, repeating, then
-from declnet.losses.reduction import DEPRECATED, Reducer, each_scratch, reduced
+from declnet.losses.broadcasting import common_shape
+from declnet.losses.elements import Arrays, ElementLoss
+from declnet.losses.reduction import DEPRECATED, Slope, reduced
 
 
 @losses.register
 @final
-class KLDivLoss(Loss):
+class KLDivLoss(ElementLoss):
     """Kullback-Leibler divergence of log-probabilities from a target: loss = target * (log(target) - input).
 
     With log_target it is exp(target) * (target - input). The divergence itself is the sum over the classes and
@@ -41,7 +43,8 @@ class KLDivLoss(Loss):
 
     pytorch = "torch.nn.KLDivLoss"
     refused: ClassVar[dict[str, str]] = DEPRECATED
-    saves: ClassVar[tuple[str, ...]] = ("input", "target")
+    works: ClassVar[int] = 1
+    passes: ClassVar[int] = 25
 
     type: Literal["KLDivLoss"] = "KLDivLoss"
     reduction: Literal["mean", "batchmean", "sum", "none"] = "mean"
@@ -56,69 +59,46 @@ class KLDivLoss(Loss):
         """Logarithm or exponential, difference, product, sum: four for each element."""
         return 4 * math.prod(common_shape(self, input, target))
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
-        """Room for what is taken of the targets, and where these are 0."""
-        shape = common_shape(self, input, target)
-        names = {"work": Scratch(shape)} | gradient_scratch(shape, input, target, training=training)
-        if not self.log_target:
-            names["zeros"] = Scratch(shape, "bool")
-        return names | each_scratch(self.reduction, shape)
-
-    def bind(self, site: Site) -> Step:
+    def elements(self, inputs: Arrays, each: Array, work: Arrays) -> Action:
         """The formula; 0 * log(0) is 0."""
-        x, shape = site.inputs[0], site.scratch["work"].shape
-        if self.reduction == "batchmean":
-            reducer = Reducer("mean", site, shape, np.array(x.shape[0] if x.ndim else 1, x.dtype))
-        else:
-            reducer = Reducer(self.reduction, site, shape, np.array(math.prod(shape), x.dtype))
-        site, add_up = repeating(site, shape)
-        return then((self._logarithms if self.log_target else self._probabilities)(site, reducer), add_up)
+        x, target = inputs
+        rest = work[0]
+        lowest = filled(x.dtype, x.size, float(np.finfo(x.dtype).min)).reshape(x.shape)
 
-    def _probabilities(self, site: Site, reducer: Reducer) -> Step:
-        """Slopes: -target, and log(target) + 1 - input, which is NaN where the target is 0."""
-        x, target = site.inputs
-        work, zeros, each = site.scratch["work"], site.scratch["zeros"], reducer.each
-        zero = np.array(0, x.dtype)
-
-        def forward() -> None:
+        def of_probabilities() -> None:
             np.log(target, out=each)
+            np.maximum(each, lowest, out=each)  # no infinity, whose product with 0 would be NaN
             np.multiply(each, target, out=each)
-            np.equal(target, zero, out=zeros)
-            np.copyto(each, zero, where=zeros)
-            np.multiply(target, x, out=work)
-            np.subtract(each, work, out=each)
-            reducer.forward()
+            np.multiply(target, x, out=rest)
+            np.subtract(each, rest, out=each)
+
+        def of_logarithms() -> None:
+            np.exp(target, out=rest)
+            np.subtract(target, x, out=each)
+            np.multiply(each, rest, out=each)
+
+        return of_logarithms if self.log_target else of_probabilities
+
+    def slopes(self, inputs: Arrays, work: Arrays) -> tuple[Slope, ...]:
+        """-target, and log(target) + 1 - input, which is NaN where the target is 0; of logarithms -exp(target), and
+        exp(target) * (target - input + 1).
+        """
+        x, target = inputs
+        rest, one = work[0], shared(x.dtype, 1)[0]
 
         def of_input(slope: Array) -> None:
-            np.negative(target, out=slope)
+            np.negative(np.exp(target, out=slope) if self.log_target else target, out=slope)
 
-        def of_target(slope: Array) -> None:
+        def of_probabilities(slope: Array) -> None:
             np.divide(target, target, out=slope)
-            np.log(target, out=work)
-            np.add(slope, work, out=slope)
+            np.log(target, out=rest)
+            np.add(slope, rest, out=slope)
             np.subtract(slope, x, out=slope)
 
-        return reducer.step(site, forward, of_input, of_target)
-
-    def _logarithms(self, site: Site, reducer: Reducer) -> Step:
-        """Slopes: -exp(target), and exp(target) * (target - input + 1)."""
-        x, target = site.inputs
-        work, each, one = site.scratch["work"], reducer.each, np.array(1, x.dtype)
-
-        def forward() -> None:
-            np.exp(target, out=work)
-            np.subtract(target, x, out=each)
-            np.multiply(each, work, out=each)
-            reducer.forward()
-
-        def of_input(slope: Array) -> None:
-            np.exp(target, out=slope)
-            np.negative(slope, out=slope)
-
-        def of_target(slope: Array) -> None:
-            np.exp(target, out=work)
+        def of_logarithms(slope: Array) -> None:
+            np.exp(target, out=rest)
             np.subtract(target, x, out=slope)
             np.add(slope, one, out=slope)
-            np.multiply(slope, work, out=slope)
+            np.multiply(slope, rest, out=slope)
 
-        return reducer.step(site, forward, of_input, of_target)
+        return of_input, of_logarithms if self.log_target else of_probabilities

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, final
 
-from declnet.core.component import Scratch, Site, Step
+import numpy as np
+
 from declnet.core.registry import losses
-from declnet.core.spec import Array, Kind, Spec
-from declnet.losses.difference import DifferenceLoss, magnitude, sign_scratch
+from declnet.core.spec import Array, Kind
+from declnet.losses.difference import DifferenceLoss, sign
 
 
 @losses.register
@@ -37,10 +38,10 @@ class L1Loss(DifferenceLoss):
         """PyTorch's difference is not defined for booleans."""
         return ("float", "int")
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
-        """The differences, and their signs."""
-        return super().scratch(input, target, training=training) | sign_scratch(input.shape, training=training)
+    def lose(self, difference: Array, each: Array, *work: Array) -> None:
+        """The magnitude."""
+        np.absolute(difference, out=each)
 
-    def curve(self, difference: Array, each: Array, site: Site) -> Step:
-        """The magnitude; its slope is the sign."""
-        return magnitude(difference, each, site)
+    def bend(self, slope: Array, work: Array) -> None:
+        """The sign."""
+        sign(slope, work)

@@ -6,7 +6,7 @@ from typing import Literal, final
 
 import numpy as np
 
-from declnet.core.component import Site, Step
+from declnet.core.numerics import shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array
 from declnet.losses.difference import DifferenceLoss
@@ -35,14 +35,10 @@ class MSELoss(DifferenceLoss):
 
     type: Literal["MSELoss"] = "MSELoss"
 
-    def curve(self, difference: Array, each: Array, site: Site) -> Step:
-        """The square; its slope is twice the difference."""
-        two = np.array(2, difference.dtype)
+    def lose(self, difference: Array, each: Array, *work: Array) -> None:
+        """The square."""
+        np.multiply(difference, difference, out=each)
 
-        def forward() -> None:
-            np.multiply(difference, difference, out=each)
-
-        def backward() -> None:
-            np.multiply(difference, two, out=difference)
-
-        return Step(forward, backward)
+    def bend(self, slope: Array, work: Array) -> None:
+        """Twice the difference."""
+        np.multiply(slope, shared(slope.dtype, 2)[0], out=slope)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 from pydantic import NonNegativeFloat
 
-from declnet.core.component import Scratch, Site, Step
+from declnet.core.numerics import shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Kind, Spec
-from declnet.losses.difference import DifferenceLoss, bent, magnitude, sign_scratch
+from declnet.losses.difference import DifferenceLoss, bent, cut_off, sign
 
 
 @losses.register
@@ -38,6 +38,9 @@ class SmoothL1Loss(DifferenceLoss):
 
     pytorch = "torch.nn.SmoothL1Loss"
 
+    works: ClassVar[int] = 2
+    passes: ClassVar[int] = 8
+
     type: Literal["SmoothL1Loss"] = "SmoothL1Loss"
     beta: NonNegativeFloat = 1.0
 
@@ -49,19 +52,19 @@ class SmoothL1Loss(DifferenceLoss):
         """Difference, cut, its half, what is left, quotient, product, sum: seven for each element."""
         return 7 * input.size
 
-    def scratch(self, input: Spec, target: Spec, *, training: bool) -> dict[str, Scratch]:
-        """The differences, and these cut off at beta; the signs where beta is, or rounds to, nothing."""
-        names = super().scratch(input, target, training=training) | {"near": Scratch(input.shape)}
-        return names | (sign_scratch(input.shape, training=training) if _vanishes(self.beta) else {})
+    def lose(self, difference: Array, each: Array, *work: Array) -> None:
+        """A parabola up to beta, then a line of slope 1; where beta is, or rounds to, nothing, the magnitude."""
+        if shared(each.dtype, self.beta)[0]:
+            bent(difference, each, *work, bend=self.beta, width=self.beta)
+        else:
+            np.absolute(difference, out=each)
 
-    def curve(self, difference: Array, each: Array, site: Site) -> Step:
-        """A parabola up to beta, then a line of slope 1."""
-        beta = np.array(self.beta, difference.dtype)
-        return (
-            bent(difference, each, site.scratch["near"], beta, beta) if beta else magnitude(difference, each, site)
-        )
-
-
-def _vanishes(beta: float) -> bool:
-    """Whether it is 0 at least in float32."""
-    return not np.float32(beta)
+    def bend(self, slope: Array, work: Array) -> None:
+        """The difference in units of beta, then 1."""
+        beta = shared(slope.dtype, self.beta)[0]
+        if not beta:
+            sign(slope, work)
+            return
+        cut_off(slope, slope, bend=self.beta)
+        if self.beta != 1:
+            np.divide(slope, beta, out=slope)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal, final
 
@@ -14,8 +15,10 @@ from declnet.core.norm import Exponent, Norm
 from declnet.core.numerics import fold
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
+from declnet.core.threads import in_order
 from declnet.errors import ShapeError
 from declnet.losses.broadcasting import common_shape, gradient_scratch, repeating, require_same_ndim, then
+from declnet.losses.elements import over_rows
 from declnet.losses.reduction import DEPRECATED, Reducer, Reduction, each_scratch, reduced
 
 PAIRS = {"positive": (0, 1), "negative": (0, 2), "swapped": (1, 2)}
@@ -106,18 +109,45 @@ class TripletMarginLoss(Loss):
         return names | each_scratch(self.reduction, shape[:-1])
 
     def bind(self, site: Site) -> Step:
-        """Distances, and the margin that lacks; backward: through the distances that count."""
+        """Distances, and the margin that lacks, for blocks of rows; backward: through the distances that count."""
         shape, dtype = site.scratch["work"].shape, site.output.dtype
         kept = _kept(shape)
-        site, add_up = repeating(site, shape)
-        distances = {pair: Distance(pair, self, site) for pair in self._pairs()}
-        to_positive, to_negative, *swapped = (distance.length for distance in distances.values())
-        nearest, work, missed = site.scratch["nearest"], site.scratch["work"], site.scratch.get("missed")
+        whole, add_up = repeating(site, shape)
         reducer = Reducer(self.reduction, site, kept, np.array(math.prod(kept), dtype))
-        each, margin, zero = reducer.each, np.array(self.margin, dtype), np.array(0, dtype)
+        lanes = shape if len(shape) > 1 else (1, *shape)
+
+        def part(array: Array, block: slice) -> Array:
+            return array[block] if len(shape) > 1 else array  # else there is only one row
+
+        def rows(block: slice) -> Site:
+            grads = tuple(grad if grad is None else part(grad, block) for grad in whole.grad_inputs)
+            scratch = {name: part(site.scratch[name], block) for name in site.scratch.keys() - {"each"}}
+            inputs = tuple(part(array, block) for array in whole.inputs)
+            return replace(whole, inputs=inputs, grad_inputs=grads, scratch=scratch)
+
+        def ahead(block: slice) -> Action:
+            return self._bind_forward(rows(block), part(reducer.each, block))
+
+        step = Step(in_order([over_rows(ahead, lanes, passes=10), reducer.forward]))
+        if site.grad_output is None or "missed" not in site.scratch:
+            return step
+
+        def back(block: slice) -> Action:
+            factor = part(reducer.factor, block) if self.reduction == "none" else reducer.factor
+            return self._bind_backward(rows(block), factor)
+
+        backward = in_order([reducer.backward, over_rows(back, lanes, passes=10)])
+        return then(replace(step, backward=backward), add_up)
+
+    def _bind_forward(self, site: Site, each: Array) -> Action:
+        """What lacks of the margin in some rows."""
+        distances = [Distance(pair, self, site) for pair in self._pairs()]
+        to_positive, to_negative, *swapped = (distance.length for distance in distances)
+        nearest, missed = site.scratch["nearest"], site.scratch.get("missed")
+        margin, zero = np.array(self.margin, each.dtype), np.array(0, each.dtype)
 
         def forward() -> None:
-            for distance in distances.values():
+            for distance in distances:
                 distance.forward()
             np.copyto(nearest, to_negative)
             for other in swapped:
@@ -127,34 +157,46 @@ class TripletMarginLoss(Loss):
             if missed is not None:
                 np.greater_equal(each, zero, out=missed)
             np.maximum(each, zero, out=each)
-            reducer.forward()
 
-        if site.grad_output is None or missed is None:
-            return Step(forward)
-        grads, pull, factor = site.grad_inputs, site.scratch["pull"], reducer.factor
-        shares = {"positive": None, "negative": swapped, "swapped": (to_negative,)}
+        return forward
+
+    def _bind_backward(self, site: Site, factor: Array) -> Action:
+        """The gradients of some rows."""
+        distances = {pair: Distance(pair, self, site) for pair in self._pairs()}
+        to_negative, swapped = distances["negative"].length, [d.length for d in distances.values()][2:]
+        grads, work, pull, missed = site.grad_inputs, *(site.scratch[n] for n in ("work", "pull", "missed"))
+        shares = {"positive": [], "negative": swapped, "swapped": [to_negative]}
+        written = set[int]()
+
+        def into(index: int, *, negative: bool) -> list[Action]:
+            """Add the work to a gradient, or write it there the first time; without a gradient do nothing."""
+            grad, first = grads[index], index not in written
+            written.add(index)
+            if grad is None:
+                return []
+            if first:
+                return [partial(np.negative, work, out=grad) if negative else partial(np.copyto, grad, work)]
+            return [partial(np.subtract if negative else np.add, grad, work, out=grad)]
+
+        pairs = [
+            (pair, distance, [*into(PAIRS[pair][0], negative=False), *into(PAIRS[pair][1], negative=True)])
+            for pair, distance in distances.items()
+        ]
 
         def backward() -> None:
-            reducer.backward()
-            for grad in grads:
-                if grad is not None:
-                    grad.fill(0)
-            for pair, distance in distances.items():
-                first, second = (grads[index] for index in PAIRS[pair])
-                if first is None and second is None:
+            for pair, distance, writes in pairs:
+                if not writes:
                     continue
                 np.multiply(factor, missed, out=pull)
                 if pair != "positive":
                     np.negative(pull, out=pull)
-                for other in shares[pair] or ():
+                for other in shares[pair]:
                     distance.share(other)
                 distance.backward()
-                if first is not None:
-                    np.add(first, work, out=first)
-                if second is not None:
-                    np.subtract(second, work, out=second)
+                for write in writes:
+                    write()
 
-        return then(Step(forward, backward), add_up)
+        return backward
 
 
 class Distance:

@@ -8,10 +8,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator
 
-from declnet.core.component import Site
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
-from declnet.losses.reduction import Reducer, Reduction
 
 
 def _shape(weight: object) -> tuple[int, ...]:
@@ -49,23 +47,7 @@ def require_fit(field: str, weight: Weights | None, input: Spec) -> None:
         )
 
 
-class WeightedReducer(Reducer):
-    """Reduces elements that have weights. `mean` divides by their number, whatever the weights."""
-
-    def __init__(self, reduction: Reduction, site: Site, weight: Weights | None) -> None:
-        """The elements are those of the first input."""
-        x = site.input
-        super().__init__(reduction, site, x.shape, np.array(x.size, x.dtype))
-        self._weight = None if weight is None else np.array(weight, x.dtype)
-
-    def forward(self) -> None:
-        """Weigh and reduce the elements' losses."""
-        if self._weight is not None:
-            np.multiply(self.each, self._weight, out=self.each)
-        super().forward()
-
-    def scale(self, gradient: Array) -> None:
-        """Turn the slopes of the elements' losses into a gradient."""
-        super().scale(gradient)
-        if self._weight is not None:
-            np.multiply(gradient, self._weight, out=gradient)
+def weigh(each: Array, weights: Sequence[Array]) -> None:
+    """Multiply what belongs to the elements by their weights, where there are some."""
+    for weight in weights:
+        np.multiply(each, weight, out=each)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 from pydantic import Field
 
-from declnet.core.optimizer import BACKEND, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
-from declnet.optimizers.passes import Prologue, RunningSquare, constants
+from declnet.core.spec import Array
+from declnet.optimizers.passes import Prologue, constants, running_square
 
 
 @optimizers.register
 @final
-class Adadelta(Optimizer):
+class Adadelta(Elementwise):
     """Adadelta: the step's size follows from the steps before, so it needs no learning rate.
 
     v = rho * v + (1 - rho) * grad²; delta = sqrt(u + eps) / sqrt(v + eps) * grad;
@@ -41,6 +42,8 @@ class Adadelta(Optimizer):
     refused: ClassVar[dict[str, str]] = {
         name: BACKEND[name] for name in ("foreach", "capturable", "differentiable")
     }
+    passes: ClassVar[int] = 16
+    works: ClassVar[int] = 2
 
     type: Literal["Adadelta"] = "Adadelta"
     lr: NonNegative = 1.0
@@ -53,29 +56,25 @@ class Adadelta(Optimizer):
         """The mean squares of gradients and of steps."""
         return {name: State((size,)) for name in ("square_avg", "acc_delta")}
 
-    def work(self, size: int) -> int:
-        """Two vectors of a block, one of them for the step."""
-        return 2 * super().work(size)
+    def formula(self, group: Group, step: int) -> Formula:
+        """Sixteen passes over each block; the gradient is only read."""
+        dtype = group.param.dtype
+        prologue = Prologue(dtype, self)
+        square = running_square(dtype, self.rho)
+        rate, eps = constants(dtype, -self.lr, self.eps)
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Sixteen passes over each block."""
-        blocks, dtype = list(group.blocks("square_avg", "acc_delta", work=2)), group.param.dtype
+        def change(param: Array, grad: Array, square_avg: Array, acc_delta: Array, *works: Array) -> None:
+            work, delta = works
+            prologue(param, grad, work)
+            square(square_avg, grad, work)
+            np.add(square_avg, eps, out=work)
+            np.sqrt(work, out=work)
+            np.add(acc_delta, eps, out=delta)
+            np.sqrt(delta, out=delta)
+            np.divide(delta, work, out=delta)  # of two roots: the root of the quotient would underflow
+            np.multiply(delta, grad, out=delta)
+            square(acc_delta, delta, work)
+            np.multiply(delta, rate, out=delta)
+            np.add(param, delta, out=param)
 
-        def update(settings: Self, _step: int) -> None:
-            prologue = Prologue(dtype, settings)
-            square = RunningSquare(dtype, settings.rho)
-            rate, eps = constants(dtype, -settings.lr, settings.eps)
-            for param, grad, square_avg, acc_delta, work, delta in blocks:
-                prologue(param, grad, work)
-                square(square_avg, grad, work)
-                np.add(square_avg, eps, out=work)
-                np.sqrt(work, out=work)
-                np.add(acc_delta, eps, out=delta)
-                np.sqrt(delta, out=delta)
-                np.divide(delta, work, out=delta)
-                np.multiply(delta, grad, out=delta)
-                square(acc_delta, delta, work)
-                np.multiply(delta, rate, out=delta)
-                np.add(param, delta, out=param)
-
-        return update
+        return change

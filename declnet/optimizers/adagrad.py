@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.optimizer import BACKEND, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
+from declnet.core.spec import Array
 from declnet.optimizers.passes import Prologue, constants
 
 
 @optimizers.register
 @final
-class Adagrad(Optimizer):
+class Adagrad(Elementwise):
     """Adagrad: steps by the gradient over the root of the sum of all its squares.
 
     s = s + grad²; param -= lr / (1 + (t - 1) * lr_decay) * grad / (sqrt(s) + eps), in step t from 1.
@@ -38,6 +39,7 @@ class Adagrad(Optimizer):
 
     pytorch = "torch.optim.Adagrad"
     refused: ClassVar[dict[str, str]] = {n: BACKEND[n] for n in ("foreach", "differentiable", "fused")}
+    passes: ClassVar[int] = 7
 
     type: Literal["Adagrad"] = "Adagrad"
     lr: NonNegative = 1e-2
@@ -51,21 +53,20 @@ class Adagrad(Optimizer):
         """The sum of squares."""
         return {"sum": State((size,), self.initial_accumulator_value)}
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Seven passes over each block."""
-        blocks, dtype = list(group.blocks("sum")), group.param.dtype
+    def formula(self, group: Group, step: int) -> Formula:
+        """Seven passes over each block; the gradient is only read."""
+        dtype = group.param.dtype
+        prologue = Prologue(dtype, self)
+        rate, eps = constants(dtype, -self.lr / (1 + (step - 1) * self.lr_decay), self.eps)
 
-        def update(settings: Self, step: int) -> None:
-            prologue = Prologue(dtype, settings)
-            rate, eps = constants(dtype, -settings.lr / (1 + (step - 1) * settings.lr_decay), settings.eps)
-            for param, grad, total, work in blocks:
-                prologue(param, grad, work)
-                np.multiply(grad, grad, out=work)
-                np.add(total, work, out=total)
-                np.sqrt(total, out=work)
-                np.add(work, eps, out=work)
-                np.multiply(grad, rate, out=grad)
-                np.divide(grad, work, out=work)
-                np.add(param, work, out=param)
+        def change(param: Array, grad: Array, total: Array, work: Array) -> None:
+            prologue(param, grad, work)
+            np.multiply(grad, grad, out=work)
+            np.add(total, work, out=total)
+            np.sqrt(total, out=work)
+            np.add(work, eps, out=work)
+            np.divide(grad, work, out=work)
+            np.multiply(work, rate, out=work)
+            np.add(param, work, out=param)
 
-        return update
+        return change

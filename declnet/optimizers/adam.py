@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.optimizer import BACKEND, Beta, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.core.spec import Array
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
-class _AdamFormula(Optimizer, ABC):
+class _AdamFormula(Elementwise, ABC):
     """The update both share, over whatever settings the subclass declares."""
 
     lr: NonNegative
@@ -24,6 +25,7 @@ class _AdamFormula(Optimizer, ABC):
     maximize: bool
 
     refused: ClassVar[dict[str, str]] = BACKEND
+    passes: ClassVar[int] = 12
 
     @property
     def _decoupled(self) -> bool:
@@ -34,31 +36,30 @@ class _AdamFormula(Optimizer, ABC):
         names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if self.amsgrad else [])]
         return {name: State((size,)) for name in names}
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Twelve passes over each block, all in place."""
-        blocks, dtype = list(group.blocks(*group.state)), group.param.dtype
+    def formula(self, group: Group, step: int) -> Formula:
+        """Twelve passes over each block; the gradient is only read, so it is not written back to memory."""
+        dtype, (beta1, beta2) = group.param.dtype, self.betas
+        correction1, correction2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
+        prologue = Prologue(dtype, self, decoupled=self._decoupled)
+        first, second = running_mean(dtype, 1 - beta1), running_square(dtype, beta2)
+        # param -= lr / correction1 * exp_avg / (sqrt(exp_avg_sq) / correction2 + eps), with the fraction
+        # widened by correction2, which saves a pass.
+        rate, eps = constants(dtype, -self.lr * correction2 / correction1, self.eps * correction2)
 
-        def update(settings: Self, step: int) -> None:
-            beta1, beta2 = settings.betas
-            correction1, correction2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
-            prologue = Prologue(dtype, settings, decoupled=settings._decoupled)
-            first, second = RunningMean(dtype, 1 - beta1), RunningSquare(dtype, beta2)
-            # param -= lr / correction1 * exp_avg / (sqrt(exp_avg_sq) / correction2 + eps), with the fraction
-            # widened by correction2, which saves a pass.
-            rate, eps = constants(dtype, -settings.lr * correction2 / correction1, settings.eps * correction2)
-            for param, grad, exp_avg, exp_avg_sq, *largest, work in blocks:
-                prologue(param, grad, work)
-                first(exp_avg, grad, work)
-                second(exp_avg_sq, grad, work)
-                if largest:
-                    np.maximum(largest[0], exp_avg_sq, out=largest[0])
-                np.sqrt(largest[0] if largest else exp_avg_sq, out=work)
-                np.add(work, eps, out=work)
-                np.multiply(exp_avg, rate, out=grad)
-                np.divide(grad, work, out=work)
-                np.add(param, work, out=param)
+        def change(param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, *rest: Array) -> None:
+            *largest, work = rest
+            prologue(param, grad, work)
+            first(exp_avg, grad, work)
+            second(exp_avg_sq, grad, work)
+            if largest:
+                np.maximum(largest[0], exp_avg_sq, out=largest[0])
+            np.sqrt(largest[0] if largest else exp_avg_sq, out=work)
+            np.add(work, eps, out=work)
+            np.divide(exp_avg, work, out=work)
+            np.multiply(work, rate, out=work)
+            np.add(param, work, out=param)
 
-        return update
+        return change
 
 
 @optimizers.register

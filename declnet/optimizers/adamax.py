@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.optimizer import BACKEND, Beta, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
-from declnet.optimizers.passes import Prologue, RunningMean, constants
+from declnet.core.spec import Array
+from declnet.optimizers.passes import Prologue, constants, running_mean
 
 
 @optimizers.register
 @final
-class Adamax(Optimizer):
+class Adamax(Elementwise):
     """Adamax: Adam with the decaying maximum of the gradient's size in place of its root mean square.
 
     m = beta1 * m + (1 - beta1) * grad; u = max(beta2 * u, |grad| + eps); param -= lr / (1 - beta1^t) * m / u.
@@ -39,6 +40,7 @@ class Adamax(Optimizer):
     refused: ClassVar[dict[str, str]] = {
         name: BACKEND[name] for name in ("foreach", "differentiable", "capturable")
     }
+    passes: ClassVar[int] = 10
 
     type: Literal["Adamax"] = "Adamax"
     lr: NonNegative = 2e-3
@@ -51,24 +53,22 @@ class Adamax(Optimizer):
         """The mean and the maximum."""
         return {name: State((size,)) for name in ("exp_avg", "exp_inf")}
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Ten passes over each block."""
-        blocks, dtype = list(group.blocks("exp_avg", "exp_inf")), group.param.dtype
+    def formula(self, group: Group, step: int) -> Formula:
+        """Ten passes over each block; the gradient is only read."""
+        dtype, (beta1, beta2) = group.param.dtype, self.betas
+        prologue = Prologue(dtype, self)
+        mean = running_mean(dtype, 1 - beta1)
+        rate, keep, eps = constants(dtype, -self.lr / (1 - beta1**step), beta2, self.eps)
 
-        def update(settings: Self, step: int) -> None:
-            beta1, beta2 = settings.betas
-            prologue = Prologue(dtype, settings)
-            mean = RunningMean(dtype, 1 - beta1)
-            rate, keep, eps = constants(dtype, -settings.lr / (1 - beta1**step), beta2, settings.eps)
-            for param, grad, exp_avg, exp_inf, work in blocks:
-                prologue(param, grad, work)
-                mean(exp_avg, grad, work)
-                np.absolute(grad, out=work)
-                np.add(work, eps, out=work)
-                np.multiply(exp_inf, keep, out=exp_inf)
-                np.maximum(exp_inf, work, out=exp_inf)
-                np.multiply(exp_avg, rate, out=work)
-                np.divide(work, exp_inf, out=work)
-                np.add(param, work, out=param)
+        def change(param: Array, grad: Array, exp_avg: Array, exp_inf: Array, work: Array) -> None:
+            prologue(param, grad, work)
+            mean(exp_avg, grad, work)
+            np.absolute(grad, out=work)
+            np.add(work, eps, out=work)
+            np.multiply(exp_inf, keep, out=exp_inf)
+            np.maximum(exp_inf, work, out=exp_inf)
+            np.divide(exp_avg, exp_inf, out=work)
+            np.multiply(work, rate, out=work)
+            np.add(param, work, out=param)
 
-        return update
+        return change

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import ClassVar, Literal, Self, final
 
 import numpy as np
 from pydantic import NonNegativeInt, PositiveInt
 
+from declnet.core.numerics import blocks
 from declnet.core.optimizer import Closure, Group, NonNegative, Optimizer, State, Update
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
+from declnet.core.threads import cut, side_by_side
 from declnet.errors import NonFiniteError
 from declnet.optimizers.line_search import LineSearch, Point
 
@@ -212,8 +215,15 @@ class _Descent:
         return point, evaluations
 
     def _add(self, vector: Array, factor: float, other: Array) -> None:
-        np.multiply(other, factor, out=self._work)
-        np.add(vector, self._work, out=vector)
+        """vector += factor * other, in blocks, so that the product never goes to memory."""
+
+        def over(lane: slice) -> None:
+            work = self._work[lane]
+            for part, own in blocks(vector[lane], other[lane]):
+                product = np.multiply(own, factor, out=work[: part.size])
+                np.add(part, product, out=part)
+
+        side_by_side([partial(over, lane) for lane in cut(vector.size, 2)])()
 
     def _sizes(self, vector: Array) -> Array:
         return np.absolute(vector, out=self._work)

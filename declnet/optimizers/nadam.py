@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.optimizer import BACKEND, Beta, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.core.spec import Array
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
 @optimizers.register
 @final
-class NAdam(Optimizer):
+class NAdam(Elementwise):
     """NAdam: Adam that steps by the gradient and by what the mean of gradients will be.
 
     mu_t = beta1 * (1 - 0.96^(t * momentum_decay) / 2), and p_t the product of all mu up to t;
@@ -44,6 +45,8 @@ class NAdam(Optimizer):
     refused: ClassVar[dict[str, str]] = {
         name: BACKEND[name] for name in ("foreach", "capturable", "differentiable")
     }
+    passes: ClassVar[int] = 14
+    works: ClassVar[int] = 2
 
     type: Literal["NAdam"] = "NAdam"
     lr: NonNegative = 2e-3
@@ -61,38 +64,36 @@ class NAdam(Optimizer):
     def _mu(self, step: int) -> float:
         return self.betas[0] * (1 - 0.5 * math.pow(0.96, step * self.momentum_decay))
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Fourteen passes over each block, all in place."""
-        blocks, dtype = list(group.blocks("exp_avg", "exp_avg_sq")), group.param.dtype
-        mu_product = group.state["mu_product"]
+    def formula(self, group: Group, step: int) -> Formula:
+        """Fourteen passes over each block; the gradient is only read."""
+        dtype, (beta1, beta2), mu_product = group.param.dtype, self.betas, group.state["mu_product"]
+        correction = math.sqrt(1 - beta2**step)
+        mu, mu_next = self._mu(step), self._mu(step + 1)
+        # PyTorch keeps the product in float32, also for parameters in float64.
+        mu_product[...] = np.float32(mu_product) * np.float32(mu)
+        product = float(mu_product)
+        prologue = Prologue(dtype, self, decoupled=self.decoupled_weight_decay)
+        first, second = running_mean(dtype, 1 - beta1), running_square(dtype, beta2)
+        # Both fractions have one denominator, and are widened by correction as in Adam.
+        rate = -self.lr * correction
+        of_grad, of_mean, eps = constants(
+            dtype,
+            rate * (1 - mu) / (1 - product),
+            rate * mu_next / (1 - product * mu_next),
+            self.eps * correction,
+        )
 
-        def update(settings: Self, step: int) -> None:
-            beta1, beta2 = settings.betas
-            correction = math.sqrt(1 - beta2**step)
-            mu, mu_next = settings._mu(step), settings._mu(step + 1)
-            # PyTorch keeps the product in float32, also for parameters in float64.
-            mu_product[...] = np.float32(mu_product) * np.float32(mu)
-            product = float(mu_product)
-            prologue = Prologue(dtype, settings, decoupled=settings.decoupled_weight_decay)
-            first, second = RunningMean(dtype, 1 - beta1), RunningSquare(dtype, beta2)
-            # Both fractions have one denominator, and are widened by correction as in Adam.
-            rate = -settings.lr * correction
-            of_grad, of_mean, eps = constants(
-                dtype,
-                rate * (1 - mu) / (1 - product),
-                rate * mu_next / (1 - product * mu_next),
-                settings.eps * correction,
-            )
-            for param, grad, exp_avg, exp_avg_sq, work in blocks:
-                prologue(param, grad, work)
-                first(exp_avg, grad, work)
-                second(exp_avg_sq, grad, work)
-                np.multiply(grad, of_grad, out=grad)
-                np.multiply(exp_avg, of_mean, out=work)
-                np.add(grad, work, out=grad)
-                np.sqrt(exp_avg_sq, out=work)
-                np.add(work, eps, out=work)
-                np.divide(grad, work, out=work)
-                np.add(param, work, out=param)
+        def change(param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, *works: Array) -> None:
+            work, move = works
+            prologue(param, grad, work)
+            first(exp_avg, grad, work)
+            second(exp_avg_sq, grad, work)
+            np.multiply(grad, of_grad, out=move)
+            np.multiply(exp_avg, of_mean, out=work)
+            np.add(move, work, out=move)
+            np.sqrt(exp_avg_sq, out=work)
+            np.add(work, eps, out=work)
+            np.divide(move, work, out=work)
+            np.add(param, work, out=param)
 
-        return update
+        return change

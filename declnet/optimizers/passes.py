@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -99,3 +100,8 @@ class RunningSquare:
         np.multiply(work, value, out=work)
         np.multiply(mean, self._keep, out=mean)
         np.add(mean, work, out=mean)
+
+
+running_mean = lru_cache(maxsize=64)(RunningMean)
+running_square = lru_cache(maxsize=64)(RunningSquare)
+"""As the classes; the same ones as long as the settings are: for small parameters making them anew counts."""

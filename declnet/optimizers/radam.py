@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.optimizer import BACKEND, Beta, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Beta, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.core.spec import Array
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
 @optimizers.register
 @final
-class RAdam(Optimizer):
+class RAdam(Elementwise):
     """Rectified Adam: plain momentum at first, then Adam's step, scaled by how sure its second moment is.
 
     m and v as in Adam, m_hat = m / (1 - beta1^t); rho_inf = 2 / (1 - beta2) - 1 and
@@ -45,6 +46,7 @@ class RAdam(Optimizer):
     refused: ClassVar[dict[str, str]] = {
         name: BACKEND[name] for name in ("foreach", "capturable", "differentiable")
     }
+    passes: ClassVar[int] = 12
 
     type: Literal["RAdam"] = "RAdam"
     lr: NonNegative = 1e-3
@@ -69,26 +71,26 @@ class RAdam(Optimizer):
         square = (rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho)
         return math.sqrt(square * correction)
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Twelve passes over each block, nine at first, all in place."""
-        blocks, dtype = list(group.blocks("exp_avg", "exp_avg_sq")), group.param.dtype
+    def formula(self, group: Group, step: int) -> Formula:
+        """Twelve passes over each block, nine at first; the gradient is only read."""
+        dtype, (beta1, beta2) = group.param.dtype, self.betas
+        prologue = Prologue(dtype, self, decoupled=self.decoupled_weight_decay)
+        first, second = running_mean(dtype, 1 - beta1), running_square(dtype, beta2)
+        rectification = self._rectification(step)
+        scale = 1 if rectification is None else rectification
+        rate, eps = constants(dtype, -self.lr * scale / (1 - beta1**step), self.eps)
 
-        def update(settings: Self, step: int) -> None:
-            beta1, beta2 = settings.betas
-            prologue = Prologue(dtype, settings, decoupled=settings.decoupled_weight_decay)
-            first, second = RunningMean(dtype, 1 - beta1), RunningSquare(dtype, beta2)
-            rectification = settings._rectification(step)
-            scale = 1 if rectification is None else rectification
-            rate, eps = constants(dtype, -settings.lr * scale / (1 - beta1**step), settings.eps)
-            for param, grad, exp_avg, exp_avg_sq, work in blocks:
-                prologue(param, grad, work)
-                first(exp_avg, grad, work)
-                second(exp_avg_sq, grad, work)
-                np.multiply(exp_avg, rate, out=grad)
-                if rectification is not None:
-                    np.sqrt(exp_avg_sq, out=work)
-                    np.add(work, eps, out=work)
-                    np.divide(grad, work, out=grad)
-                np.add(param, grad, out=param)
+        def change(param: Array, grad: Array, exp_avg: Array, exp_avg_sq: Array, work: Array) -> None:
+            prologue(param, grad, work)
+            first(exp_avg, grad, work)
+            second(exp_avg_sq, grad, work)
+            if rectification is None:
+                np.multiply(exp_avg, rate, out=work)
+            else:
+                np.sqrt(exp_avg_sq, out=work)
+                np.add(work, eps, out=work)
+                np.divide(exp_avg, work, out=work)
+                np.multiply(work, rate, out=work)
+            np.add(param, work, out=param)
 
-        return update
+        return change

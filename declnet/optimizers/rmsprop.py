@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.optimizer import BACKEND, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
-from declnet.optimizers.passes import Prologue, RunningMean, RunningSquare, constants
+from declnet.core.spec import Array
+from declnet.optimizers.passes import Prologue, constants, running_mean, running_square
 
 
 @optimizers.register
 @final
-class RMSprop(Optimizer):
+class RMSprop(Elementwise):
     """RMSprop: steps by the gradient over the root of the running mean of its square.
 
     v = alpha * v + (1 - alpha) * grad²; param -= lr * grad / (sqrt(v) + eps).
@@ -45,6 +46,8 @@ class RMSprop(Optimizer):
     refused: ClassVar[dict[str, str]] = {
         name: BACKEND[name] for name in ("capturable", "foreach", "differentiable")
     }
+    passes: ClassVar[int] = 9
+    works: ClassVar[int] = 2
 
     type: Literal["RMSprop"] = "RMSprop"
     lr: NonNegative = 1e-2
@@ -60,36 +63,36 @@ class RMSprop(Optimizer):
         names = {"square_avg": True, "momentum_buffer": self.momentum > 0, "grad_avg": self.centered}
         return {name: State((size,)) for name, wanted in names.items() if wanted}
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
-        """Nine passes over each block; two more with momentum, five when centered."""
+    def formula(self, group: Group, step: int) -> Formula:
+        """Nine passes over each block; two more with momentum, five when centered. The gradient is only read."""
         names, dtype = list(group.state), group.param.dtype
-        blocks = [(b[0], b[1], dict(zip(names, b[2:-1], strict=True)), b[-1]) for b in group.blocks(*names)]
+        prologue = Prologue(dtype, self)
+        square, mean = running_square(dtype, self.alpha), running_mean(dtype, 1 - self.alpha)
+        rate, eps, keep = constants(dtype, -self.lr, self.eps, self.momentum)
 
-        def update(settings: Self, _step: int) -> None:
-            prologue = Prologue(dtype, settings)
-            square, mean = RunningSquare(dtype, settings.alpha), RunningMean(dtype, 1 - settings.alpha)
-            rate, eps, keep = constants(dtype, -settings.lr, settings.eps, settings.momentum)
-            for param, grad, state, work in blocks:
-                prologue(param, grad, work)
-                square_avg, grad_avg = state["square_avg"], state.get("grad_avg")
-                square(square_avg, grad, work)
-                if grad_avg is None:
-                    np.sqrt(square_avg, out=work)
-                else:
-                    mean(grad_avg, grad, work)
-                    np.multiply(grad_avg, grad_avg, out=work)
-                    np.subtract(square_avg, work, out=work)
-                    np.sqrt(work, out=work)
-                np.add(work, eps, out=work)
-                buffer = state.get("momentum_buffer") if settings.momentum else None
-                if buffer is None:
-                    np.multiply(grad, rate, out=grad)
-                    np.divide(grad, work, out=work)
-                else:
-                    np.divide(grad, work, out=work)
-                    np.multiply(buffer, keep, out=buffer)
-                    np.add(buffer, work, out=buffer)
-                    np.multiply(buffer, rate, out=work)
-                np.add(param, work, out=param)
+        def change(param: Array, grad: Array, *rest: Array) -> None:
+            *vectors, work, move = rest
+            state = dict(zip(names, vectors, strict=True))
+            square_avg, grad_avg = state["square_avg"], state.get("grad_avg")
+            prologue(param, grad, work)
+            square(square_avg, grad, work)
+            if grad_avg is None:
+                np.sqrt(square_avg, out=work)
+            else:
+                mean(grad_avg, grad, work)
+                np.multiply(grad_avg, grad_avg, out=work)
+                np.subtract(square_avg, work, out=work)
+                np.sqrt(work, out=work)
+            np.add(work, eps, out=work)
+            buffer = state.get("momentum_buffer") if self.momentum else None
+            if buffer is None:
+                np.multiply(grad, rate, out=move)
+                np.divide(move, work, out=work)
+            else:
+                np.divide(grad, work, out=work)
+                np.multiply(buffer, keep, out=buffer)
+                np.add(buffer, work, out=buffer)
+                np.multiply(buffer, rate, out=work)
+            np.add(param, work, out=param)
 
-        return update
+        return change

@@ -7,14 +7,15 @@ from typing import ClassVar, Literal, Self, final
 import numpy as np
 from pydantic import model_validator
 
-from declnet.core.optimizer import BACKEND, Closure, Group, NonNegative, Optimizer, State, Update
+from declnet.core.optimizer import BACKEND, Elementwise, Formula, Group, NonNegative, State
 from declnet.core.registry import optimizers
+from declnet.core.spec import Array
 from declnet.optimizers.passes import Prologue, constants
 
 
 @optimizers.register
 @final
-class SGD(Optimizer):
+class SGD(Elementwise):
     """Gradient descent: param -= lr * grad, with momentum param -= lr * buffer.
 
     buffer = momentum * buffer + (1 - dampening) * grad, and just grad in the first step. Nesterov's form
@@ -40,6 +41,7 @@ class SGD(Optimizer):
 
     pytorch = "torch.optim.SGD"
     refused: ClassVar[dict[str, str]] = {n: BACKEND[n] for n in ("foreach", "differentiable", "fused")}
+    passes: ClassVar[int] = 2
 
     type: Literal["SGD"] = "SGD"
     lr: NonNegative = 1e-3
@@ -59,28 +61,28 @@ class SGD(Optimizer):
         """The momentum buffer, where there is momentum."""
         return {"momentum_buffer": State((size,))} if self.momentum else {}
 
-    def bind(self, group: Group, closure: Closure) -> Update[Self]:
+    def formula(self, group: Group, step: int) -> Formula:
         """Two passes over each block, four with momentum."""
-        blocks, dtype = list(group.blocks(*group.state)), group.param.dtype
+        dtype = group.param.dtype
+        prologue = Prologue(dtype, self)
+        rate, keep, take = constants(dtype, -self.lr, self.momentum, 1 - self.dampening)
 
-        def update(settings: Self, step: int) -> None:
-            prologue = Prologue(dtype, settings)
-            rate, keep, take = constants(dtype, -settings.lr, settings.momentum, 1 - settings.dampening)
-            for param, grad, *buffer, work in blocks:
-                prologue(param, grad, work)
-                direction = grad
-                if buffer and settings.momentum:
-                    direction = momentum = buffer[0]
-                    if step == 1:
-                        np.copyto(momentum, grad)  # the first gradient counts in full, whatever the dampening
-                    else:
-                        np.multiply(momentum, keep, out=momentum)
-                        taken = grad if settings.dampening == 0 else np.multiply(grad, take, out=work)
-                        np.add(momentum, taken, out=momentum)
-                    if settings.nesterov:
-                        np.multiply(momentum, keep, out=work)
-                        direction = np.add(grad, work, out=grad)
-                np.multiply(direction, rate, out=work)
-                np.add(param, work, out=param)
+        def change(param: Array, grad: Array, *rest: Array) -> None:
+            *buffer, work = rest
+            prologue(param, grad, work)
+            direction = grad
+            if buffer and self.momentum:
+                direction = momentum = buffer[0]
+                if step == 1:
+                    np.copyto(momentum, grad)  # the first gradient counts in full, whatever the dampening
+                else:
+                    np.multiply(momentum, keep, out=momentum)
+                    taken = grad if self.dampening == 0 else np.multiply(grad, take, out=work)
+                    np.add(momentum, taken, out=momentum)
+                if self.nesterov:
+                    np.multiply(momentum, keep, out=work)
+                    direction = np.add(grad, work, out=grad)
+            np.multiply(direction, rate, out=work)
+            np.add(param, work, out=param)
 
-        return update
+        return change

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from declnet.config.loop import Loop
+from declnet.core.spec import Array
+from declnet.core.threads import cut, side_by_side
 from declnet.plan.store import Store
 
 SMALL = 1e-6
@@ -25,23 +28,24 @@ def clipping(loop: Loop, store: Store) -> Callable[[], None] | None:
 
 def _by_norm(most: float, store: Store) -> Callable[[], None]:
     """gradient *= min(1, clip_norm / (norm + 1e-6)), with the norm over all parameters."""
-    whole = store.gradient
+    share = np.empty((), store.gradient.dtype)
     parts = [grad.reshape(-1) for grad in store.grads.values() if grad is not None]  # without the gaps
+    scale = side_by_side([partial(np.multiply, lane, share, out=lane) for lane in _lanes(store)])
 
     def clip() -> None:
-        share = most / (math.sqrt(sum(float(np.dot(part, part)) for part in parts)) + SMALL)
+        share[...] = most / (math.sqrt(sum(float(np.dot(part, part)) for part in parts)) + SMALL)
         if not share >= 1:  # NaN too: it is to be seen
-            np.multiply(whole, share, out=whole)
+            scale()
 
     return clip
 
 
 def _by_value(most: float, store: Store) -> Callable[[], None]:
     """Each component of the gradient into [-clip_value, clip_value]."""
-    whole = store.gradient
-    low, high = np.array(-most, whole.dtype), np.array(most, whole.dtype)
+    low, high = (np.array(end, store.gradient.dtype) for end in (-most, most))
+    return side_by_side([partial(np.clip, lane, low, high, out=lane) for lane in _lanes(store)])
 
-    def clip() -> None:
-        np.clip(whole, low, high, out=whole)
 
-    return clip
+def _lanes(store: Store) -> list[Array]:
+    """The gradient, cut into what threads may take."""
+    return [store.gradient[lane] for lane in cut(store.gradient.size, 2)]

@@ -9,8 +9,7 @@ from components.cases.case import Case, Subject
 from components.cases.tables import examples, of
 from components.harness import DTYPES, material
 from declnet import testing
-from declnet.core.numerics import BLOCK
-from declnet.core.optimizer import Optimizer
+from declnet.core.optimizer import BLOCK, Optimizer
 from declnet.core.spec import Array, DType
 
 
