@@ -105,6 +105,15 @@ class Correlation:
     channels: int
     outputs: int
     axes: tuple[Axis, ...]
+    spreads: bool = True
+    """Whether the last axis may be spread."""
+
+    @property
+    def for_weights(self) -> Correlation:
+        """The same for the gradient of the weights, where nothing is spread: zeros would stand where a tap has no
+        output, and an infinite input times zero is NaN.
+        """
+        return replace(self, spreads=False)
 
     @property
     def spread(self) -> int:
@@ -114,7 +123,7 @@ class Correlation:
         *others, last = self.axes
         copied = self.channels * math.prod(axis.kernel for axis in (others[1:] if self._first_in_front else others))
         pays = len(others) > 0 and last.stride == 1 and last.span * self.outputs < last.output * copied
-        return last.kernel if pays else 1
+        return last.kernel if pays and self.spreads else 1
 
     @property
     def _first_in_front(self) -> bool:

@@ -20,7 +20,6 @@ class _Part:
 
     def __init__(self, part: Correlation, x: Array, y: Array, work: Array, *, fresh: bool) -> None:
         """`fresh` where the part before was another: its padding was elsewhere."""
-        self.fresh = fresh
         arrays = []
         for shape in part.shapes:
             arrays.append(work[: math.prod(shape)].reshape(shape))
@@ -38,18 +37,18 @@ class _Part:
 
         self.lower: list[Action] = []
         first = part.lowered[0]
-        columns = self._lower(part.lowered, np.moveaxis(part.with_first_axis(x, 2), 0, 2), padded, columns)
+        columns = self._lower(part.lowered, np.moveaxis(part.with_first_axis(x, 2), 0, 2), padded, columns, fresh)
         matrix = columns.reshape(part.groups, self.weight.shape[-1], first.span, -1)
         starts = range(0, first.kernel * first.dilation, first.dilation)
         views = [matrix[:, :, start : start + first.output] for start in starts]
         self.columns = [view.reshape(*matrix.shape[:2], -1) for view in views]
 
-    def _lower(self, axes: tuple[Axis, ...], x: Array, padded: Array, columns: Array) -> Array:
+    def _lower(self, axes: tuple[Axis, ...], x: Array, padded: Array, columns: Array, fresh: bool) -> Array:
         """Note what fills the columns; where there are none to make, the columns are x itself."""
         taken, placed = zip(*(axis.inside for axis in axes), strict=True)
         x = x[:, taken[0], :, *taken[1:]]
         if x.shape != padded.shape:
-            if self.fresh:
+            if fresh:
                 self.lower.append(_zero(padded))
             self.lower.append(partial(np.copyto, padded[:, placed[0], :, *placed[1:]], x))
             x = padded
@@ -79,12 +78,8 @@ class _Part:
     def summed(self, total: Array, *, first: bool) -> Iterator[Action]:
         """What adds this part's share to the gradient of the weights; the first part's is written."""
         yield from self.lower
-        if self.moved and self.fresh:
-            yield _zero(self.rows)  # where no output is
         if self.result is not self.y:
             yield partial(np.copyto, self.result, self.y)
-        for result, moved in self.moved:
-            yield partial(np.copyto, moved, result)
         for columns, out in zip(self.columns, total if first else self.weight, strict=True):
             yield partial(np.matmul, self.rows, columns.swapaxes(1, 2), out=out)
         if not first:
@@ -154,6 +149,7 @@ def weight_gradient(correlation: Correlation, x: Array, grad_y: Array, grad_weig
     """grad_weight = the outputs' gradients times the patches that they saw, summed over the parts of each lane, and
     then over the lanes.
     """
+    correlation = correlation.for_weights
     lanes = _bound(correlation, x, grad_y, work)
     if not lanes:
         return _zero(grad_weight)
