@@ -147,6 +147,14 @@ class Convolution(Module, ABC):
         batch = shape[0] if len(shape) == self.dims + 2 else 1
         return Correlation(batch, self.groups, channels // self.groups, self.out_channels // self.groups, axes)
 
+    def _correlations(self, input: Spec, *, training: bool) -> list[Correlation]:
+        """All that is computed, forward and for the gradients."""
+        correlation = self._correlation(input.shape)
+        if not training:
+            return [correlation]
+        back = [part for _, _, part in correlation.gradients() if part is not None]
+        return [correlation, correlation.for_weights, *back]
+
     def parameters(self, input: Spec) -> dict[str, Parameter]:
         """weight, then bias."""
         channels = input.shape[-self.dims - 1] // self.groups
@@ -162,15 +170,12 @@ class Convolution(Module, ABC):
 
     def product(self, input: Spec) -> int:
         """That of the first part, forward or for the gradient of the input."""
-        correlation = self._correlation(input.shape)
-        back = [part for _, _, part in correlation.gradients() if part is not None]
-        return max(part.product for part in (correlation, *back))
+        return max(part.product for part in self._correlations(input, training=True))
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
         """Work space of the kernel, and the input with its border."""
         correlation = self._correlation(input.shape)
-        back = [part for _, _, part in correlation.gradients() if part is not None] if training else []
-        names = {"work": Scratch((max(part.work for part in (correlation, *back)),))}
+        names = {"work": Scratch((max(part.work for part in self._correlations(input, training=training)),))}
         if self._border is not None:
             padded = Scratch((*input.shape[: -self.dims], *(axis.size for axis in correlation.axes)))
             names |= {"padded": padded} | ({"grad_padded": padded} if training else {})

@@ -105,14 +105,42 @@ class Correlation:
     channels: int
     outputs: int
     axes: tuple[Axis, ...]
+    spreads: bool = True
+    """Whether the last axis may be spread."""
+
+    @property
+    def for_weights(self) -> Correlation:
+        """The same for the gradient of the weights, where nothing is spread: zeros would stand where a tap has no
+        output, and an infinite input times zero is NaN.
+        """
+        return replace(self, spreads=False)
+
+    @property
+    def spread(self) -> int:
+        """How many results a product has for each output: one, or one for each tap of the last axis. Then its taps
+        are not copied but the results are added up, each moved by its tap: less work where outputs are few.
+        """
+        *others, last = self.axes
+        copied = self.channels * math.prod(axis.kernel for axis in (others[1:] if self._first_in_front else others))
+        pays = len(others) > 0 and last.stride == 1 and last.span * self.outputs < last.output * copied
+        return last.kernel if pays and self.spreads else 1
+
+    @property
+    def _first_in_front(self) -> bool:
+        """Whether the taps of the first axis are products of their own, added up, and not copied."""
+        first, *rest = self.axes
+        copied = self.channels * math.prod(axis.kernel for axis in rest)  # against adding up `outputs` each time
+        return len(rest) > 0 and first.kernel > 1 and first.stride == 1 and copied >= self.outputs
 
     @property
     def lowered(self) -> tuple[Axis, ...]:
-        """The axes with the one in front whose taps are not copied: one of size 1 where that doesn't pay."""
-        first, *rest = self.axes
-        copied = self.channels * math.prod(axis.kernel for axis in rest)  # against adding up `outputs` each time
-        pays = len(rest) > 0 and first.kernel > 1 and first.stride == 1 and copied >= self.outputs
-        return self.axes if pays else (Axis(1, 1, 1), *self.axes)
+        """The axes with the one in front whose taps are not copied: one of size 1 where that doesn't pay. The one
+        that is spread has a single tap, and an output for each position.
+        """
+        if self.spread > 1:
+            *others, last = self.axes
+            return Axis(1, 1, 1), *others, Axis(last.size, last.span, 1, low=last.low)
+        return self.axes if self._first_in_front else (Axis(1, 1, 1), *self.axes)
 
     @property
     def shapes(self) -> tuple[Shape, ...]:
@@ -120,10 +148,11 @@ class Correlation:
         first, *rest = self.lowered
         channels, kernel = self.groups * self.channels, tuple(axis.kernel for axis in rest)
         outputs = tuple(axis.output for axis in rest)
-        weight = (first.kernel, self.groups, self.outputs, self.channels * math.prod(kernel))
+        results = self.spread * self.outputs
+        weight = (first.kernel, self.groups, results, self.channels * math.prod(kernel))
         padded = (channels, first.span, self.batch, *(axis.span for axis in rest))
         columns = (channels, *kernel, first.span, self.batch, *outputs)
-        rows = (self.groups * self.outputs, first.output, self.batch, *outputs)
+        rows = (self.groups * results, first.output, self.batch, *outputs)
         return weight, weight, padded, columns, rows, rows
 
     @property
@@ -156,7 +185,7 @@ class Correlation:
         if len(self.lanes()) > 1:
             return 0
         sizes = ((part.shapes[0], part.shapes[4]) for _, _, part in self.parts())  # of weights, of rows of output
-        return max((2 * self.outputs * weight[-1] * math.prod(row[1:]) for weight, row in sizes), default=0)
+        return max((2 * math.prod(weight[2:]) * math.prod(row[1:]) for weight, row in sizes), default=0)
 
     def parts(self) -> Iterator[Part]:
         """Cut to size: which samples, and which outputs on the first axis."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from functools import partial
+from typing import Final, Literal, final
 
 import numpy as np
 
-from declnet.core.component import Module, Site, Step
+from declnet.core.component import Action, Module, Site, Step
 from declnet.core.registry import modules
-from declnet.core.spec import Spec
+from declnet.core.spec import Array, Spec
+from declnet.core.threads import cut, side_by_side
 from declnet.errors import ShapeError
+
+SCATTERED: Final = 4
+"""Passes over memory in order that take as long as one out of order (measured)."""
 
 
 @modules.register
@@ -50,16 +55,15 @@ class Permute(Module):
 
     def bind(self, site: Site) -> Step:
         """Copy from the input in the new order; backward to its gradient."""
-        x, y = site.input.transpose(self.dims), site.output
-
-        def forward() -> None:
-            np.copyto(y, x)
-
+        forward = _copy(site.output, site.input.transpose(self.dims))
         if site.grad_input is None:
             return Step(forward)
-        grad_x, grad_y = site.grad_input.transpose(self.dims), site.upstream
+        return Step(forward, _copy(site.grad_input.transpose(self.dims), site.upstream))
 
-        def backward() -> None:
-            np.copyto(grad_x, grad_y)
 
-        return Step(forward, backward)
+def _copy(target: Array, source: Array) -> Action:
+    """Lanes of the first dimension, each copied whole: blocks of it gained nothing (measured)."""
+    if not target.size or not target.ndim:
+        return partial(np.copyto, target, source)
+    cost = SCATTERED * target[0].size
+    return side_by_side([partial(np.copyto, target[lane], source[lane]) for lane in cut(len(target), cost)])

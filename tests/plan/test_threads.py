@@ -27,6 +27,7 @@ CASES: dict[str, tuple[Module, tuple[int, ...]]] = {
     "Conv2d, a product for each row of the kernel": (Conv2d(out_channels=4, kernel_size=3), (2, 8, 30, 30)),
     "Conv2d, groups": (Conv2d(out_channels=4, kernel_size=3, groups=2), (2, 8, 30, 30)),
     "Conv2d, strides": (Conv2d(out_channels=9, kernel_size=3, stride=2), (4, 6, 20, 20)),
+    "Conv2d, the last axis spread": (Conv2d(out_channels=3, kernel_size=3, padding=1), (2, 8, 30, 30)),
     "Conv2d, a narrow output": (Conv2d(out_channels=2, kernel_size=5), (1, 12, 40, 40)),
     "Conv3d": (Conv3d(out_channels=4, kernel_size=2, padding=1), (2, 3, 9, 9, 9)),
     "Linear": (Linear(out_features=7), (30, 11)),
@@ -82,6 +83,7 @@ LARGE: dict[str, tuple[Module, tuple[int, ...]]] = {
     "Conv2d, strides": (Conv2d(out_channels=64, kernel_size=3, stride=2, padding=1), (8, 64, 40, 40)),
     "Conv2d, one sample cut": (Conv2d(out_channels=8, kernel_size=3), (1, 16, 320, 320)),
     "Conv3d": (Conv3d(out_channels=16, kernel_size=3), (5, 16, 14, 14, 14)),
+    "Conv3d, the last axis spread": (Conv3d(out_channels=8, kernel_size=3), (5, 16, 14, 14, 14)),
 }
 
 
