@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal, Self, final
 
-import numpy as np
 from pydantic import PositiveInt
 
-from declnet.core.component import Module, Parameter, Site, Step
+from declnet.core.component import Action, Module, Parameter, Site, Step
 from declnet.core.laws import fan_in_uniform
 from declnet.core.numerics import row_sums
+from declnet.core.products import product_lanes
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
+from declnet.core.threads import side_by_side
 from declnet.errors import ShapeError
 
 
@@ -80,35 +81,25 @@ class Linear(Module):
         rows = input.size // input.shape[-1] if input.size else 0
         return rows * self.out_features * (2 * input.shape[-1] + self.bias)
 
+    def product(self, input: Spec) -> int:
+        """None that OpenBLAS would share: large ones are cut here."""
+        return 0
+
     def bind(self, site: Site) -> Step:
         """One GEMM forward, up to two backward."""
         weight = site.params["weight"]
-        bias = site.params.get("bias")
         rows = math.prod(site.input.shape[:-1])
         x = site.input.reshape(rows, weight.shape[1])
         y = site.output.reshape(rows, weight.shape[0])
-        weight_t = weight.T
-
-        def forward() -> None:
-            np.matmul(x, weight_t, out=y)
-            if bias is not None:
-                np.add(y, bias, out=y)
-
+        forward = side_by_side(product_lanes(x, weight.T, y, site.params.get("bias")))
         if site.grad_output is None:
             return Step(forward)
-
         grad_y = site.grad_output.reshape(y.shape)
-        grad_y_t = grad_y.T
-        grad_x = None if site.grad_input is None else site.grad_input.reshape(x.shape)
-        grad_weight, grad_bias = site.grads["weight"], site.grads.get("bias")
-        sum_rows = None if grad_bias is None else row_sums(grad_y[None], grad_bias[None])
-
-        def backward() -> None:
-            if grad_weight is not None:
-                np.matmul(grad_y_t, x, out=grad_weight)
-            if sum_rows is not None:
-                sum_rows()
-            if grad_x is not None:
-                np.matmul(grad_y, weight, out=grad_x)
-
-        return Step(forward, backward)
+        backward: list[Action] = []
+        if (grad_weight := site.grads["weight"]) is not None:
+            backward += product_lanes(grad_y.T, x, grad_weight)
+        if site.grad_input is not None:
+            backward += product_lanes(grad_y, weight, site.grad_input.reshape(x.shape))
+        if (grad_bias := site.grads.get("bias")) is not None:
+            backward.append(row_sums(grad_y[None], grad_bias[None]))
+        return Step(forward, side_by_side(backward))
