@@ -1,5 +1,5 @@
-"""Matrix products that threads of our own share: cut by their sizes alone, so the bits are the same on any number of
-threads. OpenBLAS's own threads spin for one another, which costs a lot on a busy machine, and slows down ours.
+"""Matrix products that threads of our own share: cut by their sizes alone, so that the bits are the same on any
+number of threads. OpenBLAS's own threads spin for one another, which on a busy machine costs a lot, and disturbs ours.
 """
 
 from __future__ import annotations

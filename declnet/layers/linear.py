@@ -13,7 +13,7 @@ from declnet.core.numerics import row_sums
 from declnet.core.products import product_lanes
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
-from declnet.core.threads import side_by_side
+from declnet.core.threads import in_order, side_by_side
 from declnet.errors import ShapeError
 
 
@@ -95,11 +95,13 @@ class Linear(Module):
         if site.grad_output is None:
             return Step(forward)
         grad_y = site.grad_output.reshape(y.shape)
-        backward: list[Action] = []
+        products: list[list[Action]] = []
         if (grad_weight := site.grads["weight"]) is not None:
-            backward += product_lanes(grad_y.T, x, grad_weight)
+            products.append(product_lanes(grad_y.T, x, grad_weight))
         if site.grad_input is not None:
-            backward += product_lanes(grad_y, weight, site.grad_input.reshape(x.shape))
+            products.append(product_lanes(grad_y, weight, site.grad_input.reshape(x.shape)))
+        backward = [lane for lanes in products for lane in lanes]
         if (grad_bias := site.grads.get("bias")) is not None:
             backward.append(row_sums(grad_y[None], grad_bias[None]))
-        return Step(forward, side_by_side(backward))
+        worth_it = len(backward) > len(products) + 1  # one of the products is cut
+        return Step(forward, (side_by_side if worth_it else in_order)(backward))
