@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from declnet.core.component import Scratch
@@ -23,18 +25,21 @@ class Segments:
             "order": Scratch((count,), "int"),
             "row": Scratch((count,), "int"),
             "rank": Scratch((count,), "int"),
+            "chosen": Scratch((count,), "bool"),
             "sorted": Scratch((count, width)),
             "room": Scratch((2, -(-count // 2), width)),
         }
 
     def __init__(
-        self, indices: Array, source: Array, target: Array, scratch: dict[str, Array], *, mean: bool
+        self, indices: Array, source: Array, target: Array, scratch: Mapping[str, Array], *, mean: bool
     ) -> None:
         """`mean` divides each row by how many there are with its index."""
         self._indices, self._source, self._target, self._mean = indices, source, target, mean
         self._key, self._order, self._row, self._rank, self._sums, self._room = (
             scratch[name] for name in ("key", "order", "row", "rank", "sorted", "room")
         )
+        self._chosen = scratch["chosen"]
+        self._found = self._room.reshape(2 * self._room.shape[1], source.shape[1])
         self._bits = np.array(max(1, len(indices) - 1).bit_length())
         self._places = np.arange(len(indices))
 
@@ -47,7 +52,9 @@ class Segments:
             counts = np.diff(heads, append=len(self._row))
             np.divide(self._sums, np.repeat(counts, counts)[:, None].astype(self._sums.dtype), out=self._sums)
         self._pair()
-        self._target[self._row[heads]] = self._sums[heads]
+        found = self._found[: len(heads)]
+        np.take(self._sums, heads, axis=0, out=found, mode="clip")
+        self._target[self._row[heads]] = found
 
     def _sort(self) -> None:
         """Indices in order, and where each stood: both are in one number, so an unstable sort is stable."""
@@ -60,7 +67,9 @@ class Segments:
 
     def _runs(self) -> Array:
         """Each one's rank in its run; where runs begin."""
-        heads = np.flatnonzero(np.diff(self._row, prepend=-1))
+        self._chosen.fill(True)
+        np.not_equal(self._row[1:], self._row[:-1], out=self._chosen[1:])
+        heads = np.flatnonzero(self._chosen)
         self._rank.fill(0)
         self._rank[heads] = heads
         np.maximum.accumulate(self._rank, out=self._rank)
@@ -71,7 +80,8 @@ class Segments:
         """Add to each row of an even rank the one behind it, then to each fourth that two behind it, ..."""
         step, longest = 1, int(self._rank.max(initial=0))
         while step <= longest:
-            right = np.flatnonzero(np.bitwise_and(self._rank, 2 * step - 1, out=self._key) == step)
+            np.bitwise_and(self._rank, 2 * step - 1, out=self._key)
+            right = np.flatnonzero(np.equal(self._key, step, out=self._chosen))
             left = right - step
             first, second = self._room[:, : len(right)]
             np.take(self._sums, left, axis=0, out=first, mode="clip")
