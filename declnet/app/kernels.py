@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "OPENBLAS_CORETYPE"
@@ -19,12 +18,12 @@ FIRST: Final = 8192
 """Bytes that hold what is said of the first CPU. The rest is not read: of hundreds it takes long to be made."""
 
 
-def choose_kernels(environ: MutableMapping[str, str], cpuinfo: Path = Path("/proc/cpuinfo")) -> None:
+def choose_kernels(environ: MutableMapping[str, str], cpuinfo: str = "/proc/cpuinfo") -> None:
     """Name the fastest kernels where OpenBLAS would take slower ones and the user has named none."""
     if VARIABLE in environ:
         return
     try:
-        with cpuinfo.open("rb", buffering=0) as file:
+        with open(cpuinfo, "rb", buffering=0) as file:  # noqa: PTH123 - importing pathlib takes longer than all this
             text = file.read(FIRST).decode("ascii", "replace")
     except OSError:
         return  # no Linux: OpenBLAS chooses, as it does anyway

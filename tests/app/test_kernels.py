@@ -47,14 +47,14 @@ def test_what_the_user_said_stays(tmp_path: Path) -> None:
     wide.write_text(cpuinfo("AuthenticAMD", AVX512, cpus=500), encoding="ascii")
     own, none = {"OPENBLAS_CORETYPE": "Haswell"}, {"HOME": "/"}
     for environ in (own, none):
-        choose_kernels(environ, wide)
+        choose_kernels(environ, str(wide))
     assert own == {"OPENBLAS_CORETYPE": "Haswell"}
     assert none == {"HOME": "/", "OPENBLAS_CORETYPE": "SkylakeX"}
 
 
 def test_without_proc_openblas_chooses(tmp_path: Path) -> None:
     environ: dict[str, str] = {}
-    choose_kernels(environ, tmp_path / "cpuinfo")
+    choose_kernels(environ, str(tmp_path / "cpuinfo"))
     assert environ == {}
 
 
