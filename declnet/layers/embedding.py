@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, ClassVar, Literal, Self, final
 
 import numpy as np
@@ -13,7 +14,9 @@ from declnet.core.laws import Law, Normal
 from declnet.core.numerics import BLOCK
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
+from declnet.core.threads import cut, side_by_side
 from declnet.errors import DataError, ShapeError
+from declnet.layers.segments import Segments
 from declnet.records import record
 
 
@@ -103,17 +106,13 @@ class Embedding(Module):
         return {"weight": Parameter((self.num_embeddings, self.embedding_dim), init)}
 
     def scratch(self, input: Spec, *, training: bool) -> dict[str, Scratch]:
-        """Blocks of rows: their norms, where these are limited, and where in the gradient their elements go."""
+        """Blocks of rows and their norms, where these are limited; in training what adds up gradients."""
         rows = len(range(input.size)[: self._rows_at_once])
         block, column = (rows, self.embedding_dim), (rows, 1)
         names: dict[str, Scratch] = {}
         if self.max_norm is not None:
             names |= {"power": Scratch(block), "norm": Scratch(column), "long": Scratch(column, "bool")}
-        if training:
-            names |= {"place": Scratch(block, "int"), "row": Scratch(column, "int")}
-        if training and self.scale_grad_by_freq:
-            names |= {"count": Scratch((self.num_embeddings,)), "share": Scratch(column), "scaled": Scratch(block)}
-        return names
+        return names | (Segments.scratch(input.size, self.embedding_dim) if training else {})
 
     @property
     def _rows_at_once(self) -> int:
@@ -125,11 +124,14 @@ class Embedding(Module):
             yield tuple(array[start : start + self._rows_at_once] for array in (indices, *arrays))
 
     def bind(self, site: Site) -> Step:
-        """Check and gather; backward adds the gradients up, one lookup after another."""
+        """Check and gather; backward adds the gradients of each row up."""
         indices, weight = site.input.reshape(-1), site.params["weight"]
         y = site.output.reshape(indices.size, self.embedding_dim)
         lowest, highest = (np.zeros((), indices.dtype) for _ in range(2))
         limited = self.max_norm is not None and y.size > 0
+        gather = side_by_side(
+            [partial(_gather, weight, indices[lane], y[lane]) for lane in cut(len(y), 8 * y.shape[1])]
+        )
         limits = [self._limit(site, *part) for part in self._blocks(indices, y)] if limited else []
 
         def forward() -> None:
@@ -140,25 +142,20 @@ class Embedding(Module):
                     f"Embedding has rows 0 to {len(weight) - 1} (num_embeddings is {len(weight)}), "
                     f"but is to look up row {lowest if lowest < 0 else highest}"
                 )
-            np.take(weight, indices, axis=0, out=y, mode="clip")  # the default mode would buffer the output
+            gather()
             for limit in limits:
                 limit()
 
         grad_weight = site.grads.get("weight")
         if site.grad_output is None or grad_weight is None:
             return Step(forward)
-        parts = list(self._blocks(indices, site.grad_output.reshape(y.shape)))
-        add = [self._add(site, part, grad_y, grad_weight) for part, grad_y in parts]
-        count, ones = site.scratch.get("count"), np.ones(len(site.scratch["place"]), weight.dtype)
+        grad_y = site.grad_output.reshape(y.shape)
+        segments = Segments(indices, grad_y, grad_weight, site.scratch, mean=self.scale_grad_by_freq)
+        clear = side_by_side([partial(grad_weight[lane].fill, 0) for lane in cut(*grad_weight.shape)])
 
         def backward() -> None:
-            if count is not None:
-                count.fill(0)
-                for part, _ in parts:
-                    np.add.at(count, part, ones[: part.size])
-            grad_weight.fill(0)
-            for step in add:
-                step()
+            clear()
+            segments.add_up()
             if self.padding_idx is not None:
                 grad_weight[self.padding_idx] = 0
 
@@ -183,27 +180,10 @@ class Embedding(Module):
 
         return limit
 
-    def _add(self, site: Site, indices: Array, grad_y: Array, grad_weight: Array) -> Action:
-        """Add the gradients of some rows to the table's. `np.add.at` is fast, and allocates nothing, in one
-        dimension only: so each element gets its own index.
-        """
-        place, row = (site.scratch[name][: len(indices)] for name in ("place", "row"))
-        column, offsets, width = indices[:, None], np.arange(self.embedding_dim), np.array(self.embedding_dim)
-        flat, places = grad_weight.reshape(-1), place.reshape(-1)
-        source, count = grad_y.reshape(-1), site.scratch.get("count")
-        if count is not None:
-            share, scaled = (site.scratch[name][: len(indices)] for name in ("share", "scaled"))
-            source = scaled.reshape(-1)
 
-        def add() -> None:
-            if count is not None:
-                np.take(count, column, out=share, mode="clip")
-                np.divide(grad_y, share, out=scaled)
-            np.multiply(column, width, out=row)
-            np.add(row, offsets, out=place)
-            np.add.at(flat, places, source)
-
-        return add
+def _gather(table: Array, indices: Array, out: Array) -> None:
+    """out = the rows of the table at these indices; `clip`, because the default mode would buffer them."""
+    np.take(table, indices, axis=0, out=out, mode="clip")
 
 
 def p_norm(absolute: Array, p: float, norm: Array) -> None:

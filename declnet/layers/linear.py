@@ -81,7 +81,7 @@ class Linear(Module):
         return rows * self.out_features * (2 * input.shape[-1] + self.bias)
 
     def bind(self, site: Site) -> Step:
-        """One GEMM forward, up to two backward."""
+        """One GEMM forward, up to two backward: by `np.dot`, which is called faster than `np.matmul`."""
         weight = site.params["weight"]
         bias = site.params.get("bias")
         rows = math.prod(site.input.shape[:-1])
@@ -90,9 +90,9 @@ class Linear(Module):
         weight_t = weight.T
 
         def forward() -> None:
-            np.matmul(x, weight_t, out=y)
+            np.dot(x, weight_t, y)
             if bias is not None:
-                np.add(y, bias, out=y)
+                np.add(y, bias, y)
 
         if site.grad_output is None:
             return Step(forward)
@@ -105,10 +105,10 @@ class Linear(Module):
 
         def backward() -> None:
             if grad_weight is not None:
-                np.matmul(grad_y_t, x, out=grad_weight)
+                np.dot(grad_y_t, x, grad_weight)
             if sum_rows is not None:
                 sum_rows()
             if grad_x is not None:
-                np.matmul(grad_y, weight, out=grad_x)
+                np.dot(grad_y, weight, grad_x)
 
         return Step(forward, backward)

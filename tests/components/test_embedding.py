@@ -9,6 +9,7 @@ from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
 from declnet.errors import DataError
 from declnet.layers.embedding import Embedding
+from declnet.layers.segments import Segments
 from declnet.testing import initial_state, run
 
 INDICES = np.array([[3, 0], [3, 1]])
@@ -66,3 +67,28 @@ def test_padding_starts_from_zero(padding: int | None, rows: list[int]) -> None:
 def test_is_registered() -> None:
     assert modules.get("Embedding") is Embedding
     assert Embedding(num_embeddings=4, embedding_dim=3).infer(Spec((2,), "int")) == Spec((2, 3))
+
+
+@pytest.mark.parametrize(("rows", "lookups"), [(1, 1), (1, 300), (7, 300), (400, 300), (5, 0)])
+@pytest.mark.parametrize("mean", [False, True])
+def test_gradients_are_added_up_by_row(rows: int, lookups: int, mean: bool) -> None:
+    """Each row gets the sum or the mean of what looked it up, to the last digits; others stay."""
+    rng = np.random.default_rng(0)
+    indices, source = rng.integers(rows, size=lookups), rng.standard_normal((lookups, 3))
+    expected, target = (np.full((rows, 3), 9.0) for _ in range(2))
+    for row in np.unique(indices):
+        found = source[indices == row]
+        expected[row] = found.sum(0) / (len(found) if mean else 1)
+    scratch = {
+        name: np.full(s.shape, {"float": np.nan, "int": -7, "bool": True}[s.kind])
+        for name, s in Segments.scratch(lookups, 3).items()
+    }
+    Segments(indices, source, target, scratch, mean=mean).add_up()
+    np.testing.assert_allclose(target, expected, rtol=1e-13, atol=1e-13)
+
+
+def test_what_is_not_finite_stays_in_its_row() -> None:
+    upstream = np.ones((2, 2, 2))
+    upstream[0, 0], upstream[1, 1] = np.inf, np.nan
+    found = run(Embedding(num_embeddings=5, embedding_dim=2), [INDICES], grad_output=upstream)
+    np.testing.assert_array_equal(found.gradients["weight"][:, 0], [1, np.nan, 0, np.inf, 0])

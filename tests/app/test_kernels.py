@@ -1,0 +1,70 @@
+"""The kernels of OpenBLAS are named before NumPy loads it, and only where that helps."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from declnet.app.kernels import better_kernels, choose_kernels
+
+AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
+
+
+def cpuinfo(vendor: str, flags: str, *, cpus: int = 2) -> str:
+    """As Linux writes it."""
+    block = (
+        f"processor\t: 0\nvendor_id\t: {vendor}\nmodel name\t: a CPU\nflags\t\t: fpu sse {flags} rdpid\nbugs\t\t:\n"
+    )
+    return "\n".join([block] * cpus) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "kernels"),
+    [
+        ("AuthenticAMD", f"avx2 {AVX512} avx512_bf16", "SkylakeX"),  # Zen 4 and 5
+        ("AuthenticAMD", "avx2 fma", None),  # Zen 1 to 3
+        ("AuthenticAMD", AVX512.replace("avx512dq ", ""), None),
+        ("GenuineIntel", f"avx2 {AVX512}", None),  # OpenBLAS sees by itself what these can do
+    ],
+)
+def test_they_are_chosen_by_the_flags(vendor: str, flags: str, kernels: str | None) -> None:
+    assert better_kernels(cpuinfo(vendor, flags)) == kernels
+
+
+def test_other_processors_say_other_things() -> None:
+    assert better_kernels("") is None
+    assert (
+        better_kernels("processor\t: 0\nBogoMIPS\t: 48.00\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n") is None
+    )
+
+
+def test_what_the_user_said_stays(tmp_path: Path) -> None:
+    wide = tmp_path / "cpuinfo"
+    wide.write_text(cpuinfo("AuthenticAMD", AVX512, cpus=500), encoding="ascii")
+    own, none = {"OPENBLAS_CORETYPE": "Haswell"}, {"HOME": "/"}
+    for environ in (own, none):
+        choose_kernels(environ, str(wide))
+    assert own == {"OPENBLAS_CORETYPE": "Haswell"}
+    assert none == {"HOME": "/", "OPENBLAS_CORETYPE": "SkylakeX"}
+
+
+def test_without_proc_openblas_chooses(tmp_path: Path) -> None:
+    environ: dict[str, str] = {}
+    choose_kernels(environ, str(tmp_path / "cpuinfo"))
+    assert environ == {}
+
+
+def test_they_are_chosen_before_numpy_is_there() -> None:
+    """The entry point names them first of all."""
+    code = (
+        "import sys\nimport declnet.app as app\n"
+        "app.choose_kernels = lambda environ: print('numpy' in sys.modules)\n"
+        "sys.argv = ['declnet', 'list-components', '--json']\napp.main()\nprint('numpy' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
+    first, *_, last = found.stdout.splitlines()
+    assert (first, last) == ("False", "True")
