@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 from typing import Final
 
 from declnet.app.output import count, paragraph, print_json, size, table, write
@@ -39,41 +40,40 @@ class Measured:
         """`order` is cost or config; `top` how many nodes are shown."""
         self.watch = Profiler()
         self._order = order
+        self._profile: Profile | None = None
         self._top = top or (TOP if sys.stdout.isatty() else None)
+
+    def stop(self) -> bool:
+        """Whatever happens from here on is not the run's; whether there was a step to measure."""
+        self._profile = self.watch.report()
+        return self._profile is not None
 
     def plain(self) -> dict[str, object]:
         """The profile for programs, in a mapping; None where no step was made."""
-        profile = self.watch.report()
-        return {"profile": None if profile is None else plain(profile)}
+        return {"profile": None if self._profile is None else plain(self._profile)}
 
-    def stopped(self, *, as_json: bool) -> None:
-        """Print what was measured until something ended the run, if a step was made."""
-        if not self.watch.measured:
-            return
+    def show(self, *, as_json: bool) -> None:
+        """Print both tables, and what they are measured against."""
         if as_json:
             print_json(self.plain())
-        else:
-            self.show()
-
-    def show(self) -> None:
-        """Print both tables, and what they are measured against."""
+            return
         write()
-        profile = self.watch.report()
-        if profile is None:
+        if self._profile is None:
             write("no step was made, so there is nothing to profile")
             return
-        self._nodes(profile)
+        self._nodes(self._profile)
         write()
-        _parts(profile)
+        _parts(self._profile)
         write()
-        paragraph(" ".join(_remarks(profile)))
+        paragraph(" ".join(_remarks(self._profile)))
 
     def _nodes(self, profile: Profile) -> None:
         nodes = sorted(profile.nodes, key=lambda node: -node.seconds)
         shown, rest = nodes[: self._top], nodes[len(nodes[: self._top]) :]
         if self._order == "config":
             shown = [node for node in profile.nodes if node in shown]
-        rows = [_row(profile, node) for node in shown]
+        files = {node.mark.file for node in profile.nodes}
+        rows = [_row(profile, node, files) for node in shown]
         if rest:
             seconds = sum(node.seconds for node in rest)
             more = f"and {len(rest)} more"
@@ -83,15 +83,16 @@ class Measured:
         table(f"{count(profile.steps)} steps{several}, {each} ms each", NODE, rows, TEXTS, SPARE)
 
 
-def _row(profile: Profile, node: NodeTimes) -> tuple[str, ...]:
+def _row(profile: Profile, node: NodeTimes, files: Collection[str]) -> tuple[str, ...]:
+    """A line of the table; the file is named where nodes stand in several."""
+    file = f"{Path(node.mark.file).name}:" if len(files) > 1 else ""
     return (
         node.name,
-        str(node.mark.line),
+        f"{file}{node.mark.line}",
         node.type,
         str(node.output),
         count(profile.runs),
-        milliseconds(node.forward.seconds, profile.runs),
-        milliseconds(node.backward.seconds, profile.runs),
+        *(milliseconds(way.seconds, profile.runs if way.seconds else 0) for way in (node.forward, node.backward)),
         percent(node.seconds / profile.stepping),
         _rate(node.forward),
         _rate(node.backward),
@@ -132,7 +133,7 @@ def _remarks(profile: Profile) -> Iterator[str]:
     threads = "1 thread" if profile.threads == 1 else f"{profile.threads} threads"
     yield (
         f"Limits of this machine, measured now: {found.flops / 1e9:.1f} GFLOP/s in matrix products on {threads}; "
-        f"{found.bandwidth / 1e9:.1f} GB/s in copies as large as what a step goes through, {size(found.nbytes)}; "
+        f"{found.bandwidth / 1e9:.1f} GB/s in copies of {size(found.nbytes)}, which lie where a step's data lie; "
         f"{found.memory / 1e9:.1f} GB/s in copies larger than all caches."
     )
     yield (

@@ -57,9 +57,11 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool, measured:
     try:
         summary = _follow(events, watch, quiet=quiet)
     except DeclnetError:
-        if measured is not None:
-            measured.stopped(as_json=as_json)
+        if measured is not None and measured.stop():
+            measured.show(as_json=as_json)
         raise
+    if measured is not None:
+        measured.stop()
     if as_json:
         print_json(summary if measured is None else summary | measured.plain())
         return
@@ -71,7 +73,7 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool, measured:
     else:
         _show(summary, axes, names)
     if measured is not None:
-        measured.show()
+        measured.show(as_json=False)
 
 
 def _follow(events: Iterator[Event], watch: Watch, *, quiet: bool) -> dict[str, object]:

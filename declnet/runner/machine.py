@@ -21,6 +21,8 @@ from declnet.records import record
 
 SIZE: Final = 768
 """Rows and columns of the matrices: OpenBLAS is at its best from some 512 on, in both dtypes (measured)."""
+LEAST: Final = 1 << 18
+"""Bytes of a copy of which more than the call of NumPy is seen; that lies in the first or the second cache."""
 ROUND: Final = 1e-3
 """Seconds that one round takes at least, so that the clock does not count."""
 ROUNDS: Final = 3
@@ -38,7 +40,7 @@ class Limits:
     flops: float
     """Floating-point operations a second of matrix products, a multiply-add counted as two."""
     bandwidth: float
-    """Bytes a second, read or written, of a copy whose two ends together are as large as `nbytes`."""
+    """Bytes a second, read or written, of a copy whose two ends together are `nbytes`."""
     nbytes: int
     memory: float
     """The same of a copy that is larger than all caches."""
@@ -49,8 +51,10 @@ def limits(dtype: DType, nbytes: int) -> Limits:
 
     The matrix products run on as many threads as those of the caller would.
     """
-    memory = copy_rate(beyond := beyond_caches())
-    return Limits(product_rate(dtype), memory if nbytes >= beyond else copy_rate(nbytes), nbytes, memory)
+    beyond = beyond_caches()
+    nbytes = min(max(nbytes, LEAST), beyond)
+    memory = copy_rate(beyond)
+    return Limits(product_rate(dtype), memory if nbytes == beyond else copy_rate(nbytes), nbytes, memory)
 
 
 def product_rate(dtype: DType, seconds: float = 0.1) -> float:

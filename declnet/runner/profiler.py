@@ -90,11 +90,6 @@ class Profiler(Watch):
         """Steps of the run that was begun last."""
         return 0 if self._training is None else self._training.optimization.step_count - self._before
 
-    @property
-    def measured(self) -> bool:
-        """Whether there is something to report."""
-        return bool(self._runs)
-
     def report(self) -> Profile | None:
         """What has been measured until now; None where no step has been made. Takes half a second: what the machine
         can is measured too, on as many threads as the run has.
@@ -107,7 +102,9 @@ class Profiler(Watch):
         model, dtype = training.model, training.config.dtype
         states = (array.nbytes for group in training.optimization.groups for array in group.state.values())
         vectors = model.store.vector.nbytes + model.store.gradient.nbytes
-        with threads_for(model.largest):
+        full = self._layouts[max(self._layouts)]
+        largest = max(full.graph.flops(call) for call in full.calls)  # on threads of our own, or of the products'
+        with threads_for(largest):
             found = limits(dtype, model.arena.memory.nbytes + vectors + sum(states))
         lap = cost_of_a_lap()
         sections = [*self._parts.values(), *chain.from_iterable(self._nodes.values()), self._rest]
@@ -118,7 +115,7 @@ class Profiler(Watch):
             seconds=seconds,
             steps=steps,
             runs=self._runs.total(),
-            threads=1 if model.largest < SMALL else given(),
+            threads=1 if largest < SMALL else given(),
             limits=found,
             nodes=[*self._node_times(training, lap)],
             parts=[*parts, PartTimes("loop", steps, _without(self._rest, lap))],

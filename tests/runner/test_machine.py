@@ -36,10 +36,12 @@ def test_what_is_as_large_as_memory_is_measured_once(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(machine, "copy_rate", copy_rate)
     beyond = machine.beyond_caches()
-    small, large = machine.limits("float32", 1000), machine.limits("float32", beyond + 1)
-    assert asked == [beyond, 1000, beyond]
-    assert (small.memory, small.bandwidth, small.nbytes) == (1.0, 2.0, 1000)
-    assert (large.memory, large.bandwidth) == (3.0, 3.0)
+    some = machine.LEAST + 1
+    small, large, tiny = (machine.limits("float32", nbytes) for nbytes in (some, beyond + 1, 0))
+    assert asked == [beyond, some, beyond, beyond, machine.LEAST]
+    assert (small.memory, small.bandwidth, small.nbytes) == (1.0, 2.0, some)
+    assert (large.memory, large.bandwidth, large.nbytes) == (3.0, 3.0, beyond)
+    assert tiny.nbytes == machine.LEAST
 
 
 @pytest.mark.parametrize("nbytes", [0, 1, 130, 1 << 20])
