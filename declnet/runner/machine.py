@@ -54,7 +54,9 @@ def limits(dtype: DType, nbytes: int) -> Limits:
     beyond = beyond_caches()
     nbytes = min(max(nbytes, LEAST), beyond)
     memory = copy_rate(beyond)
-    return Limits(product_rate(dtype), memory if nbytes == beyond else copy_rate(nbytes), nbytes, memory)
+    # A copy that fits into a cache is not always the faster one: a large one may go past the caches.
+    nearer = memory if nbytes == beyond else max(memory, copy_rate(nbytes))
+    return Limits(product_rate(dtype), nearer, nbytes, memory)
 
 
 def product_rate(dtype: DType, seconds: float = 0.1) -> float:

@@ -83,8 +83,8 @@ class Profiler(Watch):
                 laps = [self._clock.lap(section) for section in sections]
             for way, steps, lap in zip((forward, backward), (part.forward, part.backward), laps, strict=True):
                 way.append([*steps, lap] if steps else [])
-        plan.forward = [start, *chain.from_iterable(forward)]
-        plan.backward = [*chain.from_iterable(reversed(backward))]
+        plan.forward[:] = start, *chain.from_iterable(forward)
+        plan.backward[:] = chain.from_iterable(reversed(backward))
 
     def _done(self) -> int:
         """Steps of the run that was begun last."""
@@ -97,7 +97,7 @@ class Profiler(Watch):
         self._clock.charge()
         seconds = self._clock.at - self._clock.begun
         training, steps = self._training, self._steps + self._done()
-        if training is None or not self._runs:
+        if training is None or not steps:
             return None
         model, dtype = training.model, training.config.dtype
         states = (array.nbytes for group in training.optimization.groups for array in group.state.values())

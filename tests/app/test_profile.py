@@ -195,3 +195,15 @@ def test_the_screen_can_be_told_from_the_rest(monkeypatch: pytest.MonkeyPatch) -
 class Terminal:
     def isatty(self) -> bool:
         return True
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    """Its example, which was made by hand, has the columns of today and the nodes of the config."""
+    folder = Path(__file__).parents[2]
+    page = (folder / "docs" / "profiling.md").read_text("utf-8")
+    example = page.split("```")[1]
+    assert example.split("\n\n")[1].splitlines()[1].split() == HEADERS
+    config = (folder / "configs" / "digits_mlp.yaml").read_text("utf-8").splitlines()
+    rows = [found for line in example.splitlines() if (found := re.match(r"(\w+) +(\d+) +(\w+) +\(.*\) +\d", line))]
+    assert {found[1] for found in rows} == {"0", "1", "2", "3", "loss"}
+    assert all(found[3] in config[int(found[2]) - 1] for found in rows)
