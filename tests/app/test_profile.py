@@ -198,7 +198,7 @@ class Terminal:
 
 
 def test_the_page_shows_what_is_printed() -> None:
-    """Its example, which was made by hand, has the columns of today and the nodes of the config."""
+    """Its example, which was printed once, has the columns of today and the nodes of the config."""
     folder = Path(__file__).parents[2]
     page = (folder / "docs" / "profiling.md").read_text("utf-8")
     example = page.split("```")[1]
