@@ -221,6 +221,28 @@ def test_a_table_never_breaks_a_number(command: Command, columns: int, rows: boo
     assert any(re.match(r"0 +Linear +\(32, 256\) +16,640 ", line) for line in lines) is rows
 
 
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        (140, r"0 +\d+ +Linear +\(32, 256\) +45 +\d+\.\d{4} .* compute +\d+\.\d %"),
+        (100, r"0 +\d+ +Linear +\(32,.* +\d+\.\d{4} .* compute +\d+\.\d %"),
+        (60, r"0 +\d+\.\d{4} +\d+\.\d{4} +\d+\.\d % +compute +\d+\.\d %"),
+        (30, r"  line \d+, component Linear,"),
+    ],
+)
+def test_a_profile_leaves_out_what_a_terminal_has_no_room_for(command: Command, columns: int, row: str) -> None:
+    rc, output = on_a_terminal(
+        command, "train", "c.yaml", "-q", "loop.epochs=1", "--profile", columns=columns, NO_COLOR="1"
+    )
+    lines = plain(output)
+    lines = lines[lines.index("") :]  # behind the summary
+    assert rc == 0
+    assert max(map(len, lines)) <= columns
+    assert any(re.match(row, line) for line in lines), output
+    codes = {code for codes in re.findall(r"\x1b\[([0-9;]*)m", output) for code in codes.split(";")}
+    assert codes <= {"0", "1"}  # bold is no colour
+
+
 def test_runs_on_a_terminal(command: Command) -> None:
     """A line a run where there is room, else a paragraph; key paths are never broken."""
     for rate in ("0.01", "0.02"):
