@@ -17,8 +17,8 @@ HEADERS: Final = ("side", "median", "min", "max", "times declnet's")
 
 def heading(result: Result) -> str:
     """What was measured, in short."""
-    rounds = len(next(iter(result.seconds.values())))
-    return f"{result.workload.name}, {_count(result.threads, 'thread')}, {_count(rounds, 'round')}"
+    rounds = max(map(len, result.seconds.values()), default=0)
+    return f"{result.name}, {_count(result.threads, 'thread')}, {_count(rounds, 'round')}"
 
 
 def _count(number: int, noun: str) -> str:
@@ -52,16 +52,17 @@ def text(result: Result) -> str:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
     wrong = [f"WRONG: {mistake}" for mistake in result.wrong]
-    parts = [f"{heading(result)}. {result.workload.title}", *lines, verdict(result), *wrong]
+    wrong += [f"FAILED: {side}: {reason}" for side, reason in result.failed.items()]
+    parts = [f"{heading(result)}. {result.title}", *lines, verdict(result), *wrong]
     return "\n".join(filter(None, parts)) + "\n"
 
 
-def as_json(machine: Mapping[str, str], results: Iterable[Result]) -> dict[str, object]:
+def write_json(machine: Mapping[str, str], results: Iterable[Result]) -> dict[str, object]:
     """Every measurement, for programs."""
     found = [
         {
-            "workload": result.workload.name,
-            "title": result.workload.title,
+            "workload": result.name,
+            "title": result.title,
             "threads": result.threads,
             "seconds": result.seconds,
             "rival": result.rival,
@@ -78,7 +79,7 @@ def write_markdown(file: Path, machine: Mapping[str, str], results: Sequence[Res
     lines = [f"- {name}: {value}" for name, value in machine.items()]
     for result in results:
         table = [HEADERS, ("---", *["---:"] * (len(HEADERS) - 1)), *rows(result)]
-        lines += ["", f"### {heading(result)}", "", result.workload.title, ""]
+        lines += ["", f"### {heading(result)}", "", result.title, ""]
         lines += [f"| {' | '.join(row)} |" for row in table]
         lines += ["", verdict(result)] if result.rival else []
     before, _, _ = file.read_text().partition(RESULTS)
