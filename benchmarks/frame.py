@@ -70,7 +70,7 @@ class Workload(ABC):
     title: str
     group: str
     goal: float | None = None
-    """How many times as fast as the fastest other declnet is to be."""
+    """How many times as fast as the fastest other declnet is to be; of the overhead, seconds a node at most."""
     threaded: bool = True
     """Whether it is measured for each number of threads, or only with all."""
 

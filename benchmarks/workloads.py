@@ -10,11 +10,15 @@ from typing import Any, Final
 
 from benchmarks.alone import CLASSES, Alone, Drawn, Law, sizes
 from benchmarks.frame import OURS, ROOT, Figure, Workload
+from benchmarks.overhead import Overhead
 from benchmarks.processes import Processes
 from benchmarks.steps import Steps
 from benchmarks.updates import Updates
 
 HERE: Final = Path(__file__).parent
+
+DATA_FOLDER: Final = "DECLNET_TEST_DATA"
+"""The environment variable that says where data are that are not here, for the tests too."""
 
 SAME_ACCURACY: Final = 0.05
 """Test accuracies that count as the same. The sides draw other splits and weights, and a share of 0.97 of 180 rows
@@ -131,6 +135,18 @@ def steps() -> Iterator[Workload]:
         yield Steps(name=f"step-{name}", title=title, group="steps", goal=goal, **arguments)
 
 
+def overhead() -> Iterator[Workload]:
+    """What a step costs beside NumPy."""
+    yield Overhead(
+        name="overhead",
+        title="Forward and backward of a hundred tiny nodes, against the same calls of NumPy alone",
+        group="overhead",
+        goal=1e-6,
+        network="tiny_nodes",
+        batch=4,
+    )
+
+
 def alone() -> Iterator[Workload]:
     """Each activation, normalization, dropout and loss, small and large."""
     for size, count in SIZES.items():
@@ -223,12 +239,12 @@ def processes() -> Iterator[Workload]:
             "PyTorch channels_last": (twin, "{folder}", "--fused", "--channels-last"),
         },
         read=accuracy,
-        needs="MNIST10K",
+        needs=DATA_FOLDER,
     )
 
 
 WORKLOADS: Final[Mapping[str, Workload]] = {
-    workload.name: workload for workload in (*steps(), *updates(), *processes(), *alone())
+    workload.name: workload for workload in (*steps(), *updates(), *processes(), *overhead(), *alone())
 }
 
 
@@ -243,6 +259,12 @@ def chosen(words: Sequence[str]) -> list[Workload]:
             raise KeyError(word)
         found |= named
     return list(found.values()) if words else list(WORKLOADS.values())
+
+
+def quick(workloads: Sequence[Workload]) -> list[Workload]:
+    """Those that tell in little time whether everything runs: components on the smaller size only."""
+    large = tuple(f"-{size}" for size in list(SIZES)[1:])
+    return [workload for workload in workloads if not workload.name.endswith(large)]
 
 
 def _meant(word: str, workload: Workload) -> bool:

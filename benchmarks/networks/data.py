@@ -60,6 +60,7 @@ DATA: Final[Mapping[str, Callable[[int], Columns]]] = {
     "characters": text,
     "recommender": likes,
     "siamese": triplets,
+    "tiny_nodes": lambda rows: {"x": images(rows, 8)["x"], "y": images(rows)["y"] % 8},
     "conv3d": lambda rows: images(rows, 4, 16, 16, 16),
 }
 """By the name of the config; the first columns are what the network reads, the last its target."""
