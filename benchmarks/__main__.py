@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from benchmarks import page, record, report
+from benchmarks import page, record, report, scaling
 from benchmarks.forms import COMPILE, FORMS
 from benchmarks.frame import Conditions, Result, Workload, measure
 from benchmarks.limits import MACHINE
@@ -23,7 +23,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks", description="declnet and PyTorch, side by side.")
     made.add_argument(
-        "workloads", nargs="*", metavar="WORKLOAD", help="a name, how it begins, a group or a pattern; all without"
+        "workloads",
+        nargs="*",
+        metavar="WORKLOAD",
+        help="a name, how it begins, a group or a pattern; all without, but for those of the group `scaling`",
     )
     made.add_argument("--list", action="store_true", help="print the names of the workloads")
     made.add_argument("--quick", action="store_true", help="whether everything runs: no times to go by")
@@ -34,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--data", type=Path, metavar="FOLDER", help=f"where MNIST-10k is ({DATA_FOLDER})")
     made.add_argument("--json", type=Path, metavar="FILE", help="write every measurement here")
     made.add_argument("--markdown", type=Path, metavar="FILE", help="rewrite the section Results of this file")
+    made.add_argument("--plots", type=Path, metavar="FOLDER", help="draw what `scaling` measured; needs matplotlib")
     made.add_argument(
         "--from",
         dest="earlier",
@@ -87,9 +91,14 @@ class Run:
 
     def close(self) -> int:
         """Sum up; 1 where a side computed something else, or declnet did not get through."""
+        order = [MACHINE.name, *WORKLOADS]
+        self.results.sort(key=lambda result: (order.index(result.name), result.threads))
         self.console.print(report.tabled(report.summary(self.results)))
         if self.options.json:
             record.write(self.options.json, self.here, self.results)
+        if self.options.plots:
+            for file in scaling.draw(self.options.plots, self.results):
+                self.console.print(f"{file} is drawn")
         if self.options.markdown:
             page.write(self.options.markdown, self.here, self.results)
         return int(not all(result.sound for result in self.results))

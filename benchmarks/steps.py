@@ -52,9 +52,14 @@ class Steps(Served):
     compared: Settings = field(default_factory=dict)
     """Other settings under which the losses are compared: dropout draws other masks on each side, so without it."""
 
+    forms: Sequence[str] = ()
+    """Those of PyTorch, where not all take part."""
+
     @property
     def sides(self) -> Sequence[str]:
         """declnet, and PyTorch in its forms."""
+        if self.forms:
+            return [OURS, *self.forms]
         return [OURS, EAGER, FOREACH, FUSED, *([CHANNELS_LAST] if self.images else []), COMPILE]
 
     @contextmanager

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import scaling
 from benchmarks.alone import CLASSES, Alone, Drawn, Law, sizes
 from benchmarks.frame import OURS, ROOT, Figure, Workload
 from benchmarks.overhead import Overhead
@@ -244,13 +245,14 @@ def processes() -> Iterator[Workload]:
 
 
 WORKLOADS: Final[Mapping[str, Workload]] = {
-    workload.name: workload for workload in (*steps(), *updates(), *processes(), *overhead(), *alone())
+    workload.name: workload
+    for workload in (*steps(), *updates(), *processes(), *overhead(), *alone(), *scaling.workloads())
 }
 
 
 def chosen(words: Sequence[str]) -> list[Workload]:
-    """The workloads that a word names: by name, by group, by a pattern, or by how the name begins; all without
-    words. KeyError with the word that names none.
+    """The workloads that a word names: by name, by group, by a pattern, or by how the name begins; without words
+    all but those of the plots. KeyError with the word that names none.
     """
     found: dict[str, Workload] = {}
     for word in words:
@@ -258,7 +260,7 @@ def chosen(words: Sequence[str]) -> list[Workload]:
         if not named:
             raise KeyError(word)
         found |= named
-    return list(found.values()) if words else list(WORKLOADS.values())
+    return list(found.values()) if words else [w for w in WORKLOADS.values() if w.group != scaling.GROUP]
 
 
 def quick(workloads: Sequence[Workload]) -> list[Workload]:
