@@ -134,6 +134,8 @@ def differences(answers: Mapping[str, Sequence[Figure]]) -> list[str]:
     ours = {figure.name: figure for figure in answers.get(OURS, ())}
     found = []
     for side, figures in answers.items():
+        if side == OURS:
+            continue
         for name, value, _ in figures:
             own = ours.get(name)
             # NaN is near nothing, so it is a difference too.

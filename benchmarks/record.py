@@ -28,9 +28,8 @@ def read(file: Path, here: Mapping[str, str]) -> list[Result]:
     """The results of an earlier run on the same machine."""
     content = json.loads(file.read_text("utf-8"))
     for name in SAME:
-        if content["machine"][name] != here[name]:
-            raise OtherMachineError(
-                f"{file}: measured with {name} {content['machine'][name]}, here is {here[name]}"
-            )
+        there = content["machine"][name]
+        if there != here[name]:
+            raise OtherMachineError(f"{file} was measured with {name} {there}, and here it is {here[name]}")
     derived = {"rival", "ratio"}
     return [Result(**{key: item[key] for key in item.keys() - derived}) for item in content["results"]]

@@ -80,6 +80,7 @@ def draw(folder: Path, results: Sequence[Result]) -> list[Path]:
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = GROUP  # names inside the file are the same each time
+    mpl.rcParams["svg.fonttype"] = "none"  # text stays text
     from matplotlib import pyplot
 
     # With several numbers of threads, of the largest.
@@ -105,6 +106,8 @@ def draw(folder: Path, results: Sequence[Result]) -> list[Path]:
 
 def _panel(axis: Axes, series: Series, results: Sequence[Result]) -> None:
     """The time of a step of each side, against what is varied."""
+    from matplotlib.ticker import LogLocator
+
     for side, colour in COLOURS.items():
         times = [median(result.seconds[side]) * 1e3 for result in results]
         axis.plot(series.values, times, color=colour, marker="o", markersize=3, label=side)
@@ -113,6 +116,8 @@ def _panel(axis: Axes, series: Series, results: Sequence[Result]) -> None:
     axis.set_xticks(series.values, [str(value) for value in series.values])
     fixed = ", ".join(f"{name} {number}" for name, number in series.fixed.items())
     axis.set_xlabel(f"{series.varied} ({fixed})", color=GREY, fontsize=8)
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.minorticks_off()
     style: Any = {"colors": GREY, "labelsize": 8}
     axis.tick_params(**style)

@@ -32,20 +32,24 @@ SIZES: Final = {"1M": 1 << 20, "16M": 1 << 24}
 ELEMENTWISE: Final[Mapping[str, tuple[str, dict[str, Any]]]] = {
     "ReLU": ("vector", {}),
     "LeakyReLU": ("vector", {}),
+    "ELU": ("vector", {}),
     "GELU": ("vector", {}),
     "GELU-tanh": ("vector", {"approximate": "tanh"}),
     "SiLU": ("vector", {}),
     "Tanh": ("vector", {}),
     "Sigmoid": ("vector", {}),
+    "Softplus": ("vector", {}),
     "Softmax": ("rows", {"dim": 1}),
     "LogSoftmax": ("rows", {"dim": 1}),
     "BatchNorm1d": ("features", {"num_features": 64}),
     "BatchNorm2d": ("images", {"num_features": 64}),
+    "BatchNorm3d": ("volumes", {"num_features": 64}),
     "LayerNorm": ("rows", {"normalized_shape": CLASSES}),
     "RMSNorm": ("rows", {"normalized_shape": CLASSES}),
     "GroupNorm": ("images", {"num_groups": 8, "num_channels": 64}),
     "InstanceNorm1d": ("signals", {"num_features": 64}),
     "InstanceNorm2d": ("images", {"num_features": 64}),
+    "InstanceNorm3d": ("volumes", {"num_features": 64}),
     "Dropout": ("vector", {"p": 0.5}),
     "Dropout1d": ("signals", {"p": 0.5}),
     "Dropout2d": ("images", {"p": 0.5}),
@@ -148,9 +152,9 @@ def overhead() -> Iterator[Workload]:
     )
 
 
-def alone() -> Iterator[Workload]:
-    """Each activation, normalization, dropout and loss, small and large."""
-    for size, count in SIZES.items():
+def alone(counts: Mapping[str, int]) -> Iterator[Workload]:
+    """Each activation, normalization, dropout and loss, on so many elements."""
+    for size, count in counts.items():
         shapes = sizes(count)
         for name, (kind, arguments) in ELEMENTWISE.items():
             shape = shapes[kind]
@@ -246,7 +250,7 @@ def processes() -> Iterator[Workload]:
 
 WORKLOADS: Final[Mapping[str, Workload]] = {
     workload.name: workload
-    for workload in (*steps(), *updates(), *processes(), *overhead(), *alone(), *scaling.workloads())
+    for workload in (*steps(), *updates(), *processes(), *overhead(), *alone(SIZES), *scaling.workloads())
 }
 
 
