@@ -30,8 +30,8 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--list", action="store_true", help="print the names of the workloads")
     made.add_argument("--quick", action="store_true", help="whether everything runs: no times to go by")
-    made.add_argument("--rounds", type=int, metavar="N", help="measure each side N times (7)")
-    made.add_argument("--seconds", type=float, metavar="S", help="how long a sample lasts (0.2)")
+    made.add_argument("--rounds", type=int, metavar="N", help="measure each side N times")
+    made.add_argument("--seconds", type=float, metavar="S", help="how long a sample lasts (0.1)")
     made.add_argument("--threads", type=int, nargs="+", metavar="N", help="how many (1, and all cores)")
     made.add_argument("--without", nargs="+", default=[], metavar="FORM", choices=[*FORMS], help=", ".join(FORMS))
     made.add_argument("--data", type=Path, metavar="FOLDER", help=f"where MNIST-10k is ({DATA_FOLDER})")
@@ -81,8 +81,8 @@ class Run:
                 if reason := workload.missing():
                     self.console.print(f"{workload.name} is left out: {reason}\n")
                     continue
-                without = frozenset(options.without)
-                self.add(measure(workload, Conditions(threads, options.rounds, options.seconds, workers, without)))
+                without, rounds = frozenset(options.without), options.rounds or workload.rounds
+                self.add(measure(workload, Conditions(threads, rounds, options.seconds, workers, without)))
 
     def _order(self, workloads: Sequence[Workload]) -> Iterator[tuple[int, Workload]]:
         for workload in (MACHINE, *workloads):
@@ -114,8 +114,8 @@ def main() -> int:
     if options.data:
         os.environ[DATA_FOLDER] = str(options.data)
     workloads = _chosen(options, made)
-    options.rounds = options.rounds or (1 if options.quick else 7)
-    options.seconds = options.seconds or (0.01 if options.quick else 0.2)
+    options.rounds = options.rounds or (1 if options.quick else None)
+    options.seconds = options.seconds or (0.01 if options.quick else 0.1)
     options.threads = options.threads or ([cores()] if options.quick else sorted({1, cores()}))
     try:
         earlier = record.read(options.earlier, machine()) if options.earlier else []

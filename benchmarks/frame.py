@@ -71,6 +71,7 @@ class Workload(ABC):
     group: str
     goal: float | None = None
     """How many times as fast as the fastest other declnet is to be; of the overhead, seconds a node at most."""
+    rounds: int = 7
     threaded: bool = True
     """Whether it is measured for each number of threads, or only with all."""
 
@@ -138,6 +139,9 @@ def differences(answers: Mapping[str, Sequence[Figure]]) -> list[str]:
             continue
         for name, value, _ in figures:
             own = ours.get(name)
+            if own is None and ours:
+                found.append(f"{name}: {value:.7g} with {side}, and {OURS} says nothing of it")
+                break
             # NaN is near nothing, so it is a difference too.
             if own is not None and not abs(value - own.value) <= own.tolerance:
                 found.append(f"{name}: {own.value:.7g} with {OURS}, {value:.7g} with {side}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from benchmarks import scaling
 from benchmarks.frame import OURS, Result
 from benchmarks.limits import MACHINE
 from benchmarks.report import counted, duration, footprint, rates, summary, troubles, use
@@ -22,20 +23,24 @@ def write(file: Path, machine: Mapping[str, str], results: Sequence[Result]) -> 
     """Replace what stands under the heading Results."""
     before, _, rest = file.read_text("utf-8").partition(RESULTS)
     _, mark, after = rest.partition("\n## ")
-    text = "\n".join([before + RESULTS, *lines(machine, results), ""])
+    plots = [plot.name for plot in sorted(file.parent.glob(f"{scaling.GROUP}-*.svg"))]
+    text = "\n".join([before + RESULTS, *lines(machine, results, plots), ""])
     file.write_text(text + mark + after, "utf-8")
 
 
-def lines(machine: Mapping[str, str], results: Sequence[Result]) -> Iterator[str]:
-    """The machine and its limits, all workloads in short, then in detail."""
+def lines(machine: Mapping[str, str], results: Sequence[Result], plots: Sequence[str]) -> Iterator[str]:
+    """The machine and its limits, all workloads in short, the plots that are there, then all in detail."""
     yield from (f"- {name}: {value}" for name, value in machine.items())
     limits = {result.threads: result for result in results if result.name == MACHINE.name}
     for threads, result in sorted(limits.items()):
         yield f"- at most, {counted(threads, 'thread')}: {rates(result)}"
     found = [result for result in results if result.name != MACHINE.name]
     yield from ("", "Times as fast as the fastest other, medians:", "")
-    for _, group in groupby(found, key=lambda result: result.group):
+    for _, group in groupby((r for r in found if r.group != scaling.GROUP), key=lambda result: result.group):
         yield from (*table(summary(group)), "")
+    if plots:
+        yield from ("### How the time of a step grows", "")
+        yield from (f"![{plot.removesuffix('.svg')}]({plot})\n" for plot in plots)
     yield from ("### Rates and memory", "", *table(_rates(found, limits)), "")
     yield from ("### Every side", "", "Medians; of declnet the least and the most too.", "", *table(_all(found)))
     problems = [f"- {result.name}, {result.threads}: {what}" for result in found for what in troubles(result)]

@@ -137,11 +137,13 @@ def operations(graph: Graph) -> int:
     """Floating-point operations of a step, a multiply-add counted as two: of each call those of its forward pass,
     as many again for the gradient of its input where somebody wants it, and for that of its weights.
     """
+    from declnet.core.wrapper import join
+
     trained = set(graph.trained())
     reached: set[int] = set()
     total = 0
     for call in graph.needed(training=True):
-        own = trained.intersection(f"{call.owner}.{name}" for name in graph.parameters_of(call))
+        own = trained.intersection(join(call.owner, name) for name in graph.parameters_of(call))
         inputs = reached.intersection(call.inputs)
         total += graph.flops(call) * (1 + bool(own) + bool(inputs))
         if own or inputs:

@@ -208,6 +208,7 @@ def processes() -> Iterator[Workload]:
     config, twin = str(ROOT / "configs" / "digits_mlp.yaml"), str(HERE / "digits_torch.py")
     yield Processes(
         name="process-digits",
+        rounds=5,
         title="configs/digits_mlp.yaml: 30 epochs, from the start of the process to its end",
         group="processes",
         goal=3.0,
@@ -234,6 +235,7 @@ def processes() -> Iterator[Workload]:
     config, twin = str(ROOT / "configs" / "mnist_cnn.yaml"), str(HERE / "mnist_torch.py")
     yield Processes(
         name="process-mnist",
+        rounds=3,
         title="configs/mnist_cnn.yaml: one epoch of 8,000 images, from the start of the process to its end",
         group="processes",
         goal=3.0,

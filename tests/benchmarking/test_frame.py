@@ -104,6 +104,12 @@ def test_a_nan_of_ours_is_wrong() -> None:
     ]
 
 
+def test_an_answer_that_declnet_does_not_give_is_wrong() -> None:
+    other = Sample(1.0, [Figure("gradient", 0.5, 0.01)])
+    found = result_of(acted(declnet=always(told(0.5)), torch=always(other)))
+    assert found.wrong == ["gradient: 0.5 with torch, and declnet says nothing of it"]
+
+
 def test_answers_of_later_rounds_are_compared_too() -> None:
     found = result_of(acted(declnet=always(told(0.5)), torch=lambda n: told(0.5 + (n == 2))))
     assert found.wrong == ["loss: 0.5 with declnet, 1.5 with torch"]

@@ -99,6 +99,7 @@ def test_results_of_another_machine_are_refused(tmp_path: Path) -> None:
 def test_the_section_is_rewritten_and_the_rest_stays(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text("# Title\n\n## Results\n\nold\n\n## Behind\n\nstays\n")
+    (tmp_path / "scaling-mlp.svg").touch()
     page.write(file, HERE, [limits(), result()])
     first = file.read_text()
     page.write(file, HERE, [limits(), result()])
@@ -106,6 +107,7 @@ def test_the_section_is_rewritten_and_the_rest_stays(tmp_path: Path) -> None:
     assert first.startswith("# Title\n\n## Results\n\n- CPU: a CPU\n")
     assert first.endswith("\n\n## Behind\n\nstays\n")
     assert "old" not in first
+    assert "\n![scaling-mlp](scaling-mlp.svg)\n" in first
     assert "- at most, 1 thread: 100 GFLOP/s in products, 10.0 GB/s in copies" in first
     assert "| step-x | 1.5 | 2.00 | PyTorch | yes |" in first
     assert "| step-x | 1 | 2 ms (2 ms to 2 ms) | PyTorch 4 ms |" in first
