@@ -99,9 +99,15 @@ def test_a_fast_wrong_answer_is_wrong(value: float, wrong: bool) -> None:
 
 
 def test_a_nan_of_ours_is_wrong() -> None:
-    assert differences({"declnet": told(math.nan).answer, "torch": told(0.5).answer}) == [
-        "loss: nan with declnet, 0.5 with torch"
-    ]
+    assert differences({"declnet": told(math.nan).answer, "torch": told(0.5).answer}) == {
+        "torch": "loss: nan with declnet, 0.5 with torch"
+    }
+
+
+def test_a_form_that_differs_from_declnet_and_the_first_is_left_out() -> None:
+    found = result_of(acted(declnet=always(told(0.5)), eager=always(told(0.5)), compiled=always(told(0.9))))
+    assert found.failed == {"compiled": "it computes something else: loss: 0.5 with declnet, 0.9 with compiled"}
+    assert (list(found.seconds), found.rival, found.sound) == (["declnet", "eager"], "eager", True)
 
 
 def test_an_answer_that_declnet_does_not_give_is_wrong() -> None:
