@@ -1,99 +1,183 @@
-"""Workloads that are training steps: forward, loss, backward, optimizer.
-
-Each side is a process of its own, because the thread pools of two BLAS libraries in one process disturb each other.
-All of them stay up while the rounds go from one to the next, so whatever else the machine does meets all alike.
-"""
+"""Workloads that are training steps of a network: forward, loss, backward, optimizer."""
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from benchmarks.frame import OURS, ROOT, Answers, Sample, SideError, Take, Workload, environment
+from benchmarks.forms import CHANNELS_LAST, COMPILE, EAGER, FOREACH, FORMS, FUSED, Form
+from benchmarks.frame import OURS, Figure
+from benchmarks.networks.data import DATA
+from benchmarks.workers import Running, Served
 
 if TYPE_CHECKING:
-    from torch import nn, optim
+    from declnet.plan.graph import Graph
 
 Array = np.ndarray[Any, Any]
-Batch = tuple[Array, Array]
-"""The input of the network, and the targets."""
+Step = Callable[[], float]
+"""One training step on the next batch; the loss."""
 
-SAME_LOSS: Final = 1e-5
-"""Relative difference of two losses that float32 explains: sums in another order, 3e-7 where it was measured."""
+Settings = Mapping[str, float]
+"""What is varied of a network: the `vars` of its config, and the arguments of its twin."""
 
-FORMS: Final[Mapping[str, Mapping[str, bool]]] = {
-    "PyTorch": {},
-    "PyTorch foreach": {"foreach": True},
-    "PyTorch fused": {"fused": True},
-}
-"""PyTorch's optimizers, in the forms that eager mode has."""
+FOLDER: Final = Path(__file__).parent / "networks"
 
+BATCHES: Final = 4
+"""Batches that are trained on, again and again."""
 
-class PyTorch(NamedTuple):
-    """What a workload is in PyTorch; the parameters have the names and the order of declnet's."""
+CHECKED: Final = 5
+"""Steps whose losses are compared: in later ones rounding has grown too much."""
 
-    network: nn.Module
-    loss: nn.Module
-    optimizer: Callable[..., optim.Optimizer]
+SAME_LOSS: Final = 1e-4
+"""Relative difference of two losses that float32 explains: sums in another order, step after step."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steps(Workload):
-    """A declnet config, the same in PyTorch, and the batches that both train on, again and again."""
+class Steps(Served):
+    """A network, in declnet by the config `networks/NAME.yaml` and in PyTorch by its twin."""
 
-    config: Path
-    pytorch: Callable[[], PyTorch]
-    batches: Callable[[], Sequence[Batch]]
-    steps: int
-    """Steps in a sample."""
-    warm_up: int = 50
-    """Steps before the clock starts. Their losses are compared: in later ones rounding has grown too much."""
+    network: str
+    batch: int
+    images: bool = False
+    """Whether PyTorch may lay them out with the channels last."""
+    settings: Settings = field(default_factory=dict)
+    compared: Settings = field(default_factory=dict)
+    """Other settings under which the losses are compared: dropout draws other masks on each side, so without it."""
+
+    forms: Sequence[str] = ()
+    """Those of PyTorch, where not all take part."""
 
     @property
     def sides(self) -> Sequence[str]:
         """declnet, and PyTorch in its forms."""
-        return [OURS, *FORMS]
+        if self.forms:
+            return [OURS, *self.forms]
+        return [OURS, EAGER, FOREACH, FUSED, *([CHANNELS_LAST] if self.images else []), COMPILE]
 
     @contextmanager
-    def open(self, side: str, threads: int) -> Iterator[Take]:
-        """A worker, which takes a sample for each line it gets."""
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", self.name, side],
-            cwd=ROOT,
-            env=environment(threads),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        ask, answer = worker.stdin, worker.stdout
+    def running(self, side: str) -> Iterator[Running]:
+        """One call is one step. Both sides start from the same weights."""
+        columns = DATA[self.network](self.batch * BATCHES)
+        starts = range(0, self.batch * BATCHES, self.batch)
+        batches = [[rows[start : start + self.batch] for rows in columns.values()] for start in starts]
+        with tempfile.TemporaryDirectory() as folder:
+            np.savez(Path(folder) / "batches.npz", **dict(columns))
 
-        def take() -> Sample:
-            print(file=ask, flush=True)
-            line = answer.readline()
-            if not line:
-                raise SideError(f"{self.name}, {side}: the worker ended with exit code {worker.wait()}")
-            return Sample(**json.loads(line))
+            @contextmanager
+            def network(settings: Settings) -> Iterator[tuple[Step, Mapping[str, float]]]:
+                if side == OURS:
+                    with _declnet(self, settings, Path(folder), batches) as both:
+                        yield both
+                else:
+                    yield _pytorch(self, settings, FORMS[side], batches), {}
 
-        with worker:  # closes its stdin, at which it ends
-            yield take
+            with network({**self.settings, **self.compared}) as (step, _):
+                answer = self.answer(step)
+            with network(self.settings) as (step, facts):
+                yield Running(step, answer, facts=facts)
 
-    def wrong(self, answers: Answers) -> list[str]:
-        """The first loss of each side that is not declnet's."""
-        found = []
-        for side, losses in answers.items():
-            for step, (ours, theirs) in enumerate(zip(answers[OURS], losses, strict=True), start=1):
-                if not math.isclose(ours, theirs, rel_tol=SAME_LOSS):
-                    found.append(f"step {step}: the loss is {ours:.7g} with {OURS}, {theirs:.7g} with {side}")
-                    break
-        return found
+    def answer(self, step: Step) -> list[Figure]:
+        """The losses of the first steps."""
+        losses = [step() for _ in range(CHECKED)]
+        return [Figure(f"loss of step {n}", loss, SAME_LOSS * abs(loss)) for n, loss in enumerate(losses, 1)]
+
+
+def initial(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
+    """First weights, the same for the same shapes in the same order; a normalization's weights are 1."""
+    rng = np.random.default_rng(0)
+    values = {}
+    for name, shape in shapes.items():
+        bound = 1 / math.sqrt(math.prod(shape[1:] or shape))
+        norm = len(shape) == 1 and name.endswith("weight")
+        values[name] = np.ones(shape, "f4") if norm else rng.uniform(-bound, bound, shape).astype("f4")
+    return values
+
+
+@contextmanager
+def _declnet(
+    workload: Steps, settings: Settings, folder: Path, batches: Sequence[Sequence[Array]]
+) -> Iterator[tuple[Step, Mapping[str, float]]]:
+    """The step of `declnet train`: its plan, its optimizer and its rule for threads, on batches copied in."""
+    from declnet.core.threads import threads_for
+    from declnet.runner.experiment import load
+    from declnet.runner.model import Model, Optimization
+
+    changed = {"vars.folder": folder, "loop.batch_size": workload.batch}
+    changed |= {f"vars.{name}": value for name, value in settings.items()}
+    experiment = load(FOLDER / f"{workload.network}.yaml", [f"{key}={value}" for key, value in changed.items()])
+    model = Model(experiment, [(True, workload.batch)], np.random.default_rng(0))
+    params = model.store.params
+    for name, values in initial({name: param.shape for name, param in params.items()}).items():
+        params[name][...] = values
+    for name, buffer in experiment.graph(workload.batch).buffers.items():
+        model.store.buffers[name][...] = buffer.value
+    optimization = Optimization([settings for settings, _ in model.groups], model.store)
+    plan = model.plans[True, workload.batch]
+    buffers = list(plan.inputs.values())
+    endless = cycle(batches)
+
+    def step() -> float:
+        for buffer, rows in zip(buffers, next(endless), strict=True):
+            np.copyto(buffer, rows)
+        return optimization.step(plan)
+
+    with np.errstate(all="ignore"), threads_for(model.largest):
+        yield step, {"operations": float(operations(experiment.graph(workload.batch)))}
+
+
+def operations(graph: Graph) -> int:
+    """Floating-point operations of a step, a multiply-add counted as two: of each call those of its forward pass,
+    as many again for the gradient of its input where somebody wants it, and for that of its weights.
+    """
+    from declnet.core.wrapper import join
+
+    trained = set(graph.trained())
+    reached: set[int] = set()
+    total = 0
+    for call in graph.needed(training=True):
+        own = trained.intersection(join(call.owner, name) for name in graph.parameters_of(call))
+        inputs = reached.intersection(call.inputs)
+        total += graph.flops(call) * (1 + bool(own) + bool(inputs))
+        if own or inputs:
+            reached.add(call.output)
+    return total
+
+
+def _pytorch(workload: Steps, settings: Settings, form: Form, batches: Sequence[Sequence[Array]]) -> Step:
+    """The loop body of a PyTorch tutorial; the batches are tensors already."""
+    import torch
+
+    from benchmarks.networks.twins import TWINS
+
+    network, criterion, optimizer_of = TWINS[workload.network](**settings)
+    params = dict(network.named_parameters())
+    with torch.no_grad():
+        for name, values in initial({name: tuple(param.shape) for name, param in params.items()}).items():
+            params[name].copy_(torch.from_numpy(values))
+    tensors = [[torch.from_numpy(rows) for rows in batch] for batch in batches]
+    if form.channels_last:
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # has no stub
+        tensors = [[batch[0].contiguous(memory_format=torch.channels_last), *batch[1:]] for batch in tensors]
+    optimizer = optimizer_of(network.parameters(), **form.optimizer)
+    model = torch.compile(network) if form.compile else network
+    inputs = 3 if workload.network == "siamese" else len(batches[0]) - 1
+    endless = cycle(tensors)
+
+    def step() -> float:
+        batch = next(endless)
+        optimizer.zero_grad()
+        outputs = model(*batch[:inputs])
+        loss = criterion(*(outputs if isinstance(outputs, tuple) else (outputs,)), *batch[inputs:])
+        loss.backward()
+        optimizer.step()
+        return float(loss.item())
+
+    return step

@@ -1,103 +1,108 @@
-"""The process behind one side of a `Steps` workload: `python -m benchmarks.worker WORKLOAD SIDE`.
+"""The process behind sides: `python -m benchmarks.worker SOCKET LIBRARY`.
 
-For each line on stdin it trains anew from the same weights, and answers with the time of a step and the losses.
+It imports the library, then forks for each connection. The fork gets a workload and a side, and answers questions
+until the connection is closed.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from itertools import cycle, islice
+import traceback
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from itertools import repeat
+from multiprocessing.connection import Connection, Listener
+from typing import Any, Final
 
-import numpy as np
+from benchmarks.frame import OURS, Sample, SideError
+from benchmarks.memory import allocations, resident
+from benchmarks.workers import Running, Served
 
-from benchmarks.frame import OURS
-from benchmarks.steps import FORMS, Array, Steps
-from benchmarks.workloads import WORKLOADS
-
-Step = Callable[[Array, Array], float]
-"""One training step on a batch; the loss."""
-
-
-def initial(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Array]:
-    """First weights, the same for the same shapes in the same order."""
-    rng = np.random.default_rng(0)
-    bounds = {name: 1 / math.sqrt(math.prod(shape[1:] or shape)) for name, shape in shapes.items()}
-    return {name: rng.uniform(-bounds[name], bounds[name], shape).astype("f4") for name, shape in shapes.items()}
+IMPORTED: Final[Mapping[str, tuple[str, ...]]] = {
+    OURS: ("declnet.runner.model",),
+    "torch": ("torch", "torch._inductor.compile_fx"),
+}
 
 
-@contextmanager
-def declnet(workload: Steps) -> Iterator[Step]:
-    """The step of `declnet train`: its loader, plan, optimizer and rule for threads."""
-    from declnet.core.threads import threads_for
-    from declnet.runner.experiment import load
-    from declnet.runner.model import Model, Optimization
-
-    experiment = load(workload.config)
-    size = experiment.batch
-    model = Model(experiment, [(True, size)], np.random.default_rng(0))
-    params = model.store.params
-    for name, values in initial({name: param.shape for name, param in params.items()}).items():
-        params[name][...] = values
-    optimization = Optimization([settings for settings, _ in model.groups], model.store)
-    plan = model.plans[True, size]
-    x_buffer, y_buffer = plan.inputs.values()
-
-    def step(x: Array, y: Array) -> float:
-        np.copyto(x_buffer, x)
-        np.copyto(y_buffer, y)
-        return optimization.step(plan)
-
-    with np.errstate(all="ignore"), threads_for(model.largest):
-        yield step
+def main(socket: str, library: str) -> None:
+    """Fork for whoever connects."""
+    for module in IMPORTED[library]:
+        import_module(module)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
+    with Listener(socket) as listener:
+        print("ready", flush=True)
+        while True:
+            with listener.accept() as connection:
+                if os.fork() == 0:
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    listener.close()
+                    serve(connection)
+                    os._exit(0)
 
 
-@contextmanager
-def pytorch(workload: Steps, form: Mapping[str, bool]) -> Iterator[Step]:
-    """The loop body of a PyTorch tutorial; a tensor over an array copies nothing."""
-    import torch
+def serve(connection: Connection[Any, Any]) -> None:
+    """Answer questions about one side."""
+    try:
+        workload, side, seconds = connection.recv()
+        assert isinstance(workload, Served)
+        before = resident().get("VmRSS")
+        with workload.running(side) as running:
+            calls = 0
+            while True:
+                question = connection.recv()
+                if question == "facts":
+                    connection.send(_facts(running, before, ours=side == OURS))
+                elif calls:
+                    connection.send(Sample(timed(running, calls) / calls))
+                else:
+                    calls = calls_in(seconds, lambda calls: timed(running, calls))
+                    connection.send(Sample(timed(running, calls) / calls, running.answer))
+    except EOFError:
+        return
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other end is told
+        # What the compiler of torch.compile says can be pages long, and begins with the reason.
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        traceback.print_exc()
+        connection.send(SideError(reason))
 
-    model, criterion, optimizer_of = workload.pytorch()
-    params = dict(model.named_parameters())
-    with torch.no_grad():
-        for name, values in initial({name: tuple(param.shape) for name, param in params.items()}).items():
-            params[name].copy_(torch.from_numpy(values))
-    optimizer = optimizer_of(model.parameters(), **form)
 
-    def step(x: Array, y: Array) -> float:
-        optimizer.zero_grad()
-        loss = criterion(model(torch.from_numpy(x)), torch.from_numpy(y))
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
-
-    yield step
-
-
-def sample(side: AbstractContextManager[Step], workload: Steps) -> dict[str, object]:
-    """Warm up, then time the steps."""
-    with side as step:
-        batches = cycle(workload.batches())
-        losses = [step(x, y) for x, y in islice(batches, workload.warm_up)]
-        timed = list(islice(batches, workload.steps))
+def timed(running: Running, calls: int) -> float:
+    """Seconds that so many calls take, one after another."""
+    once, prepare = running.once, running.prepare
+    if prepare is None:
         begun = time.perf_counter()
-        for x, y in timed:
-            step(x, y)
-        seconds = time.perf_counter() - begun
-    return {"seconds": seconds / workload.steps, "answer": losses}
+        for _ in repeat(None, calls):
+            once()
+        return time.perf_counter() - begun
+    seconds = 0.0
+    for _ in repeat(None, calls):
+        prepare()
+        begun = time.perf_counter()
+        once()
+        seconds += time.perf_counter() - begun
+    return seconds
 
 
-def main(name: str, side: str) -> None:
-    """Answer each line with a sample."""
-    workload = WORKLOADS[name]
-    assert isinstance(workload, Steps)
-    for _ in sys.stdin:
-        opened = declnet(workload) if side == OURS else pytorch(workload, FORMS[side])
-        print(json.dumps(sample(opened, workload)), flush=True)
+def calls_in(seconds: float, time_of: Callable[[int], float]) -> int:
+    """How many calls take about so long; at least one."""
+    calls = 1
+    while (spent := time_of(calls)) < seconds / 4:
+        calls *= 2
+    return max(1, round(calls * seconds / spent))
+
+
+def _facts(running: Running, before: int | None, *, ours: bool) -> Mapping[str, float]:
+    facts = dict(running.facts)
+    if before is not None:
+        facts["peak memory, bytes"] = resident()["VmHWM"] - before
+    if ours:
+        if running.prepare is not None:
+            running.prepare()
+        facts |= allocations(running.once)
+    return facts
 
 
 if __name__ == "__main__":
