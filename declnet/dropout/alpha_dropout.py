@@ -70,7 +70,7 @@ class AlphaDropout(Noise):
             in_order([partial(drop, *block) for block in lane])
             for lane in lanes(site.input, mask, site.output, passes=3)
         ]
-        forward = in_order([drawing(site, p, a), side_by_side(pieces)])
+        forward = in_order([drawing(mask, p, a, site.rng), side_by_side(pieces)])
         if site.grad_input is None:
             return Step(forward)
         return Step(forward, scaling(site.upstream, mask, site.grad_input))

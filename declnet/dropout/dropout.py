@@ -18,7 +18,9 @@ def bind(site: Site, p: float) -> Step:
     if site.output.dtype.kind != "f":
         return zeros(site.output)
     mask = site.scratch["mask"]
-    forward = in_order([drawing(site, p, 1 / (1 - p) if p < 1 else 0), scaling(site.input, mask, site.output)])
+    forward = in_order(
+        [drawing(mask, p, 1 / (1 - p) if p < 1 else 0, site.rng), scaling(site.input, mask, site.output)]
+    )
     if site.grad_input is None:
         return Step(forward)
     return Step(forward, scaling(site.upstream, mask, site.grad_input))

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from abc import ABC
 from functools import partial
-from math import prod
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from declnet.core.component import Action, Alias, Module, Scratch, Site, Step
-from declnet.core.numerics import BLOCK, blocks, product
+from declnet.core.component import Action, Alias, Module, Scratch, Step
+from declnet.core.numerics import blocks, product
 from declnet.core.spec import Array, Spec
 from declnet.core.threads import cut, side_by_side
-
-CHANCES: Final = 1 << 32
-"""What a draw may come to."""
 
 
 class Noise(Module, ABC):
@@ -40,9 +36,7 @@ class Noise(Module, ABC):
         """The mask, which backward reads; refuses, where one is drawn, what cannot be scaled."""
         if training and 0 < self.p < 1:
             self.require_float(input)
-        if input.kind != "float":
-            return {}
-        return {"mask": Scratch(shape, saved=training), "kept": Scratch((min(prod(shape), BLOCK),), kind="bool")}
+        return {"mask": Scratch(shape, saved=training)} if input.kind == "float" else {}
 
 
 def zeros(y: Array) -> Step:
@@ -54,20 +48,17 @@ def zeros(y: Array) -> Step:
     return Step(forward)
 
 
-def drawing(site: Site, p: float, kept: float) -> Action:
-    """Draw the mask anew: 0 with probability p, else `kept`.
-
-    A draw is half a word of the generator, an integer below CHANCES, and p is exact to one of these.
-    """
-    mask, flags, words = site.scratch["mask"], site.scratch["kept"], site.rng.bit_generator
-    threshold, scale = np.array(min(round(p * CHANCES), CHANCES - 1), np.uint32), np.array(kept, mask.dtype)
-    pieces = [(piece, flags[: piece.size]) for (piece,) in blocks(mask)]
+def drawing(mask: Array, p: float, kept: float, rng: np.random.Generator) -> Action:
+    """Draw the mask anew: 0 with probability p, else `kept`."""
+    keep, scale = (np.array(number, mask.dtype) for number in (1 - p, kept))
+    pieces = [piece for (piece,) in blocks(mask)]
 
     def draw() -> None:
-        for piece, keep in pieces:
-            draws = words.random_raw((piece.size + 1) // 2).view(np.uint32)[: piece.size]
-            np.greater_equal(draws, threshold, out=keep)
-            np.multiply(keep, scale, out=piece)
+        for piece in pieces:
+            rng.random(out=piece, dtype=mask.dtype)
+            np.add(piece, keep, out=piece)  # in [1 - p, 2 - p): at least 1 with probability 1 - p
+            np.floor(piece, out=piece)
+            np.multiply(piece, scale, out=piece)
 
     return draw
 
