@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, Self, final
+from functools import partial
+from typing import ClassVar, Final, Literal, Self, final
 
 import numpy as np
 from pydantic import NonNegativeInt, PositiveInt
@@ -13,7 +14,14 @@ from declnet.core.laws import Uniform
 from declnet.core.numerics import row_sums
 from declnet.core.registry import modules
 from declnet.core.spec import Spec
+from declnet.core.threads import cut, side_by_side
 from declnet.errors import ShapeError
+
+PASSES: Final = 4
+"""Over each number of the middle, apart from matrix products."""
+
+MULTIPLY: Final = 16
+"""Multiply-adds of a matrix product that take as long as one pass (measured)."""
 
 
 @modules.register
@@ -91,6 +99,10 @@ class Bilinear(Module):
         rows = math.prod(input1.shape[:-1])
         return rows * self.out_features * (2 * (input1.shape[-1] + 1) * input2.shape[-1] + self.bias)
 
+    def product(self, input1: Spec, input2: Spec) -> int:
+        """None for OpenBLAS to share: its threads, which spin for more, would slow down ours."""
+        return 0
+
     def scratch(self, input1: Spec, input2: Spec, *, training: bool) -> dict[str, Scratch]:
         """The weight with in1_features first, its product with input1; in backward the gradient of that."""
         rows, middle = math.prod(input1.shape[:-1]), (self.out_features, input2.shape[-1])
@@ -106,14 +118,19 @@ class Bilinear(Module):
         y = site.output.reshape(rows, outputs)
         half_matrix, weight_matrix = half.reshape(rows, outputs * width), weight.reshape(inputs, outputs * width)
         inputs_first, bias = site.params["weight"].swapaxes(0, 1), site.params.get("bias")
-        x2_column, y_column = x2[:, :, None], y[:, :, None]
+        lanes = cut(rows, outputs * width * (PASSES + inputs // MULTIPLY))
+
+        def multiply(lane: slice) -> None:
+            np.dot(x1[lane], weight_matrix, half_matrix[lane])
+            np.matmul(half[lane], x2[lane, :, None], out=y[lane, :, None])
+            if bias is not None:
+                np.add(y[lane], bias, out=y[lane])
+
+        products = side_by_side([partial(multiply, lane) for lane in lanes])
 
         def forward() -> None:
             np.copyto(weight, inputs_first)
-            np.matmul(x1, weight_matrix, out=half_matrix)
-            np.matmul(half, x2_column, out=y_column)
-            if bias is not None:
-                np.add(y, bias, out=y)
+            products()
 
         if site.grad_output is None:
             return Step(forward)
@@ -123,14 +140,23 @@ class Bilinear(Module):
         grad_weight, grad_bias = site.grads["weight"], site.grads.get("bias")
         sum_rows = None if grad_bias is None else row_sums(grad_y[None], grad_bias[None])
 
-        def backward() -> None:
-            np.multiply(grad_y[:, :, None], x2[:, None], out=grad_half)
+        def pull(lane: slice) -> None:
+            np.multiply(grad_y[lane, :, None], x2[lane, None], out=grad_half[lane])
             if grad_x1 is not None:
-                np.matmul(grad_half_matrix, weight_matrix.T, out=grad_x1)
+                np.dot(grad_half_matrix[lane], weight_matrix.T, grad_x1[lane])
             if grad_x2 is not None:
-                np.matmul(grad_y[:, None], half, out=grad_x2[:, None])
+                np.matmul(grad_y[lane, None], half[lane], out=grad_x2[lane, None])
+
+        def learn(lane: slice) -> None:  # nobody needs the weight any more
+            np.dot(x1.T[lane], grad_half_matrix, weight_matrix[lane])
+
+        pulls = side_by_side([partial(pull, lane) for lane in lanes])
+        learns = side_by_side([partial(learn, lane) for lane in cut(inputs, outputs * width * (rows // MULTIPLY))])
+
+        def backward() -> None:
+            pulls()
             if grad_weight is not None:
-                np.matmul(x1.T, grad_half_matrix, out=weight_matrix)  # nobody needs the weight any more
+                learns()
                 np.copyto(grad_weight, weight.swapaxes(0, 1))
             if sum_rows is not None:
                 sum_rows()

@@ -65,12 +65,12 @@ loss
       1,600 FLOPs, 2.3 KiB activations
 output
 └─ 3: (32, 10)
-memory: 576.9 KiB, data aside
+memory: 587.9 KiB, data aside
 │  Learned: parameters, gradients, optimizer state and the best epoch's copy.
 │  Activations share memory: 137.6 KiB hold the nodes' 164.8 KiB and the batch's 8.2 KiB.
 ├─ parameters: 75.1 KiB
 ├─ gradients: 75.1 KiB
-├─ optimizer: 214.1 KiB
+├─ optimizer: 225.2 KiB
 ├─ activations: 137.6 KiB
 └─ best epoch: 75.0 KiB
 """

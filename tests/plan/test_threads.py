@@ -17,6 +17,7 @@ from declnet.core.component import Module
 from declnet.core.numerics import LONG, lanes, row_sums
 from declnet.core.spec import Array, Spec
 from declnet.layers import correlation
+from declnet.layers.bilinear import Bilinear
 from declnet.layers.conv import Conv1d, Conv2d, Conv3d
 from declnet.layers.linear import Linear
 from declnet.testing import run
@@ -118,6 +119,24 @@ def test_convolutions_give_the_same_bits_on_any_number_of_threads(
     monkeypatch.setattr(correlation, "LANES", 1)  # sums in another order
     for array, other in zip(arrays(), alone, strict=True):
         np.testing.assert_allclose(array, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
+def test_bilinear_gives_the_same_bits_on_any_number_of_threads(given: Callable[[int], None]) -> None:
+    module, rng = Bilinear(out_features=8), np.random.default_rng(0)
+    x1, x2, upstream = (rng.standard_normal((900, width)) for width in (40, 30, 8))
+    assert module.product(Spec(x1.shape), Spec(x2.shape)) == 0
+
+    def arrays() -> list[Array]:
+        found = run(module, [x1, x2], grad_output=upstream, dtype="float32")
+        return [found.output, *found.gradients.values()]
+
+    with threads.threads_for(0):
+        given(1)
+        alone = arrays()
+        for count in (2, 3, 8):
+            given(count)
+            for one, many in zip(alone, arrays(), strict=True):
+                np.testing.assert_array_equal(one, many)
 
 
 @pytest.mark.parametrize(
