@@ -86,7 +86,7 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     found = [limits(), result(), beside(3e-4)]
     record.write(file, HERE, found)
-    assert record.read(file, HERE | {"load before": "5"}) == found
+    assert record.read(file, HERE | {"load before": "5"}) == (HERE, found)
 
 
 def test_results_of_another_machine_are_refused(tmp_path: Path) -> None:
