@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,8 +51,8 @@ def parser() -> argparse.ArgumentParser:
 class Run:
     """What is measured in one go, shown as it comes and written down each time: what is there is not lost."""
 
-    def __init__(self, options: argparse.Namespace, earlier: Sequence[Result]) -> None:
-        self.options, self.here, self.console = options, machine(), Console()
+    def __init__(self, options: argparse.Namespace, here: Mapping[str, str], earlier: Sequence[Result]) -> None:
+        self.options, self.here, self.console = options, here, Console()
         self.results = list(earlier)
 
     def add(self, result: Result) -> None:
@@ -117,11 +117,13 @@ def main() -> int:
     options.rounds = options.rounds or (1 if options.quick else None)
     options.seconds = options.seconds or (0.01 if options.quick else 0.1)
     options.threads = options.threads or ([cores()] if options.quick else sorted({1, cores()}))
-    try:
-        earlier = record.read(options.earlier, machine()) if options.earlier else []
-    except (OSError, record.OtherMachineError) as error:
-        made.error(str(error))
-    run = Run(options, earlier)
+    here, earlier = machine(), []
+    if options.earlier:
+        try:
+            here, earlier = record.read(options.earlier, here)
+        except (OSError, record.OtherMachineError) as error:
+            made.error(str(error))
+    run = Run(options, here, earlier)
     run.console.print(*(f"{name}: {value}" for name, value in run.here.items()), "", sep="\n", highlight=False)
     if workloads:
         run.measure(workloads)

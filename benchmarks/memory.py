@@ -14,6 +14,10 @@ starts with that of the one it comes from.
 """
 
 
+RESET: Final = Path("/proc/self/clear_refs")
+"""Where Linux takes a 5 as the wish to count it anew."""
+
+
 def resident() -> dict[str, int]:
     """Bytes resident now (VmRSS) and at most since the process began (VmHWM); empty where nothing says so."""
     if not STATUS.exists():
@@ -21,6 +25,12 @@ def resident() -> dict[str, int]:
     return {
         name: int(kib) * 1024 for name, kib in re.findall(r"^(VmRSS|VmHWM):\s*(\d+) kB", STATUS.read_text(), re.M)
     }
+
+
+def forget_peak() -> None:
+    """Let the most that is resident be counted from now on."""
+    if RESET.exists():
+        RESET.write_text("5")
 
 
 def allocations(once: Callable[[], object]) -> Mapping[str, float]:

@@ -35,7 +35,7 @@ def lines(machine: Mapping[str, str], results: Sequence[Result], plots: Sequence
     for threads, result in sorted(limits.items()):
         yield f"- at most, {counted(threads, 'thread')}: {rates(result)}"
     found = [result for result in results if result.name != MACHINE.name]
-    yield from ("", "Times as fast as the fastest other, medians:", "")
+    yield from ("", "Times as fast as the fastest other: the median, the least and the greatest of the rounds.", "")
     for _, group in groupby((r for r in found if r.group != scaling.GROUP), key=lambda result: result.group):
         yield from (*table(summary(group)), "")
     if plots:

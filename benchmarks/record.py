@@ -24,12 +24,13 @@ def write(file: Path, machine: Mapping[str, str], results: Sequence[Result]) -> 
     file.write_text(json.dumps({"machine": machine, "results": found}, indent=1) + "\n", "utf-8")
 
 
-def read(file: Path, here: Mapping[str, str]) -> list[Result]:
-    """The results of an earlier run on the same machine."""
+def read(file: Path, here: Mapping[str, str]) -> tuple[Mapping[str, str], list[Result]]:
+    """The results of an earlier run on the same machine, and how the machine was then."""
     content = json.loads(file.read_text("utf-8"))
     for name in SAME:
         there = content["machine"][name]
         if there != here[name]:
             raise OtherMachineError(f"{file} was measured with {name} {there}, and here it is {here[name]}")
     derived = {"rival", "ratio"}
-    return [Result(**{key: item[key] for key in item.keys() - derived}) for item in content["results"]]
+    results = [Result(**{key: item[key] for key in item.keys() - derived}) for item in content["results"]]
+    return content["machine"], results

@@ -47,10 +47,14 @@ def sides(result: Result) -> list[tuple[str, ...]]:
     """A row for each side: its times, and how many times declnet's they are, compared round by round."""
     table = []
     for side, values in result.seconds.items():
-        found = result.ratios(side)
-        ratio = f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else ""
-        table.append((side, *map(duration, (median(values), min(values), max(values))), ratio))
+        times = map(duration, (median(values), min(values), max(values)))
+        table.append((side, *times, spread(result.ratios(side))))
     return table
+
+
+def spread(ratios: Sequence[float]) -> str:
+    """The median, the least and the greatest; empty of none."""
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else ""
 
 
 def overhead(result: Result) -> float | None:
@@ -174,7 +178,7 @@ def _summed(name: str, found: Mapping[int, Result], counts: Sequence[int]) -> tu
         elif (beside := overhead(result)) is not None:
             cells += [f"{duration(beside)} a node", ""]
         else:
-            cells += ["" if result.ratio is None else f"{result.ratio:.2f}", result.rival or ""]
+            cells += [spread(result.ratios(result.rival)) if result.rival else "", result.rival or ""]
     met = "yes" if all(_met(result) for result in found.values()) else "no"
     return (name, goal, *cells, met if goal else "")
 

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, Listener
 from typing import Any, Final
 
 from benchmarks.frame import OURS, Sample, SideError
-from benchmarks.memory import allocations, resident
+from benchmarks.memory import allocations, forget_peak, resident
 from benchmarks.workers import Running, Served
 
 IMPORTED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -34,6 +34,7 @@ def main(socket: str, library: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     with Listener(socket) as listener:
         print("ready", flush=True)
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads on: a library's words would block it
         while True:
             with listener.accept() as connection:
                 if os.fork() == 0:
@@ -50,6 +51,7 @@ def serve(connection: Connection[Any, Any]) -> None:
         assert isinstance(workload, Served)
         before = resident().get("VmRSS")
         with workload.running(side) as running:
+            forget_peak()  # comparing answers takes memory that the work does not
             calls = 0
             while True:
                 question = connection.recv()

@@ -12,6 +12,8 @@ from benchmarks.report import details, duration, memory, sides, summary, trouble
 
 HERE = {"CPU": "a CPU", "cores": "2", "Python": "3.11", "numpy": "2.4", "torch": "2.13", "load before": "0.1"}
 
+TWICE = "2.00 (2.00 to 2.00)"
+
 
 def result(threads: int = 1, goal: float | None = 1.5, ours: float = 0.002, theirs: float = 0.004) -> Result:
     return Result("step-x", "A step", "steps", goal, threads, {OURS: [ours] * 3, "PyTorch": [theirs] * 3})
@@ -37,9 +39,9 @@ def test_a_row_for_each_side() -> None:
 def test_goals_are_met_with_every_number_of_threads_or_not() -> None:
     header = ("workload", "goal", "1 thread", "against", "2 threads", "against", "met")
     both = [result(), result(2)]
-    assert summary([limits(), *both]) == [header, ("step-x", "1.5", "2.00", "PyTorch", "2.00", "PyTorch", "yes")]
+    assert summary([limits(), *both]) == [header, ("step-x", "1.5", TWICE, "PyTorch", TWICE, "PyTorch", "yes")]
     assert summary([result(), result(2, theirs=0.0028)])[1][-2:] == ("PyTorch", "no")
-    assert summary([result(goal=None)])[1] == ("step-x", "", "2.00", "PyTorch", "")
+    assert summary([result(goal=None)])[1] == ("step-x", "", TWICE, "PyTorch", "")
 
 
 def test_what_is_wrong_or_failed_meets_no_goal() -> None:
@@ -86,7 +88,7 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     file = tmp_path / "results.json"
     found = [limits(), result(), beside(3e-4)]
     record.write(file, HERE, found)
-    assert record.read(file, HERE | {"load before": "5"}) == found
+    assert record.read(file, HERE | {"load before": "5"}) == (HERE, found)
 
 
 def test_results_of_another_machine_are_refused(tmp_path: Path) -> None:
@@ -109,7 +111,7 @@ def test_the_section_is_rewritten_and_the_rest_stays(tmp_path: Path) -> None:
     assert "old" not in first
     assert "\n![scaling-mlp](scaling-mlp.svg)\n" in first
     assert "- at most, 1 thread: 100 GFLOP/s in products, 10.0 GB/s in copies" in first
-    assert "| step-x | 1.5 | 2.00 | PyTorch | yes |" in first
+    assert "| step-x | 1.5 | 2.00 (2.00 to 2.00) | PyTorch | yes |" in first
     assert "| step-x | 1 | 2 ms (2 ms to 2 ms) | PyTorch 4 ms |" in first
 
 

@@ -17,7 +17,7 @@ from benchmarks.alone import sizes
 from benchmarks.answers import digest, masked
 from benchmarks.forms import EAGER
 from benchmarks.frame import OURS, ROOT, Figure, differences
-from benchmarks.memory import allocations, resident
+from benchmarks.memory import allocations, forget_peak, resident
 from benchmarks.overhead import ALONE, Overhead, straight
 from benchmarks.steps import Steps
 from benchmarks.updates import Updates
@@ -152,8 +152,12 @@ def test_allocations_of_a_call_are_seen() -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says what is resident")
 def test_resident_memory_is_at_most_what_it_was_at_most() -> None:
-    found = resident()
-    assert 1 << 20 < found["VmRSS"] <= found["VmHWM"]
+    assert 1 << 20 < resident()["VmRSS"] <= resident()["VmHWM"]
+    large = np.ones(1 << 25)
+    before = resident()["VmHWM"]
+    del large
+    forget_peak()
+    assert resident()["VmHWM"] < before - (1 << 27)
 
 
 @pytest.mark.torch
