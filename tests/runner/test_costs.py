@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -46,17 +46,21 @@ def test_operations_are_those_of_the_products(
     nodes: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    matmul = np.matmul
 
-    def watched(a: Array, b: Array, **out: Any) -> Array:
-        seen.append(2 * a.shape[-2] * a.shape[-1] * b.shape[-1])
-        return matmul(a, b, **out)
+    def watched(product: Callable[..., Array]) -> Callable[..., Array]:
+        def run(a: Array, b: Array, *out: Array, **named: Array) -> Array:
+            if a.ndim > 1 and b.ndim > 1:  # sums over rows are products with a vector
+                seen.append(2 * a.shape[-2] * a.shape[-1] * b.shape[-1])
+            return product(a, b, *out, **named)
+
+        return run
 
     experiment = load({**HEAD, "model": nodes})
     plan = Model(experiment, [(True, BATCH)], np.random.default_rng(0)).plans[True, BATCH]
     for buffer in plan.inputs.values():
         buffer.fill(0)
-    monkeypatch.setattr(np, "matmul", watched)
+    for name in ("matmul", "dot"):
+        monkeypatch.setattr(np, name, watched(getattr(np, name)))
     for step in plan.forward:
         step()
     forward = len(seen)
