@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from declnet.core.component import Action, Loss, Scratch, Site, Step
-from declnet.core.numerics import BLOCK, LINE
+from declnet.core.numerics import LINE
 from declnet.core.spec import Array, Spec
 from declnet.core.threads import cut, in_order, side_by_side
 from declnet.losses.broadcasting import Shape, gradient_scratch, repeating, then
 from declnet.losses.reduction import Slope
+
+BLOCK = 1 << 16
+"""Elements worked on at a time: as many as in optimizers, so that threads side by side take turns half as often."""
 
 Arrays = Sequence[Array]
 DType = np.dtype[Any]
