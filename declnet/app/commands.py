@@ -16,6 +16,7 @@ from declnet.app.options import (
     Form,
     Format,
     Json,
+    Order,
     Part,
     Picture,
     RunPath,
@@ -74,6 +75,22 @@ def train(
     strict: Strict = False,
     json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Print where the time went, node by node, against what the machine can."),
+    ] = False,
+    profile_order: Annotated[
+        Order, typer.Option(help="With --profile: the most expensive nodes first, or all as the config has them.")
+    ] = Order.cost,
+    profile_top: Annotated[
+        Optional[int],  # noqa: UP045 - Typer reads the annotation
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="With --profile: only the N most expensive nodes; left out, 20 on a terminal, else all.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Train the network a config describes, and write a run directory."""
     if resume is None and config is None:
@@ -82,13 +99,21 @@ def train(
         )
     if resume is not None and run_dir is not None:
         raise typer.BadParameter("--resume goes on in the run's own directory; leave --run-dir out")
+    if not profile and (profile_top is not None or profile_order is not Order.cost):
+        raise typer.BadParameter("--profile-order and --profile-top say how --profile is shown; add --profile")
     from declnet.app.train import Wanted
     from declnet.app.train import train as run
 
     words = [*([] if config is None else [config]), *(overrides or [])]
     named = resume is None or (words and "=" not in words[0])  # what comes first can be a setting, with --resume
     path = Path(words.pop(0)) if named else None
-    run(Wanted(path, words, run_dir, resume), strict=strict, as_json=json, quiet=quiet)
+    wanted = Wanted(path, words, run_dir, resume)
+    if not profile:
+        run(wanted, strict=strict, as_json=json, quiet=quiet)
+        return
+    from declnet.app.profile import Measured
+
+    run(wanted, strict=strict, as_json=json, quiet=quiet, measured=Measured(profile_order.value, profile_top))
 
 
 @app.command()

@@ -42,6 +42,13 @@ class Which(StrEnum):
     last = "last"
 
 
+class Order(StrEnum):
+    """In what order the nodes of a profile are listed."""
+
+    cost = "cost"
+    config = "config"
+
+
 class Form(StrEnum):
     """How predictions are written."""
 

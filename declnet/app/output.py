@@ -50,12 +50,19 @@ def written() -> Iterator[None]:
         raise MachineError(*[] if gone else [f"cannot write to stdout: {error.strerror}"]) from error
 
 
-def table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> None:
-    """Print a table to stdout; the columns in `left` are texts, the others numbers, set flush right. Texts are
-    broken where a terminal is too narrow, but for the first of a row, which is its name.
+def table(
+    title: str,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Sequence[int] = (0,),
+    spare: Sequence[int] = (),
+) -> None:
+    """Print a table to stdout; the columns in `left` are texts, the others numbers, set flush right. Where a
+    terminal is too narrow, columns in `spare` are left out, the first one first, and then texts are broken, but for
+    the first of a row, which is its name.
     """
     if sys.stdout.isatty():
-        _rich_table(title, headers, rows, left)
+        _rich_table(title, headers, rows, left, spare)
         return
     lines = [list(headers), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(headers))]
@@ -65,7 +72,13 @@ def table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], lef
         write("  ".join(cells).rstrip())
 
 
-def _rich_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> None:
+def _rich_table(
+    title: str,
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Sequence[int],
+    spare: Sequence[int],
+) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -74,15 +87,16 @@ def _rich_table(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]
     console = Console()
     with written():
         console.print(Text(title, style="bold"))
-        if _least_width(headers, rows, left) > console.width:
+        kept = _kept(headers, rows, left, spare, console.width)
+        if not kept:
             _records(console, headers, rows)
             return
         drawn = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-        for index, header in enumerate(headers):
+        for index in kept:
             justify: Literal["left", "right"] = "left" if index in left else "right"
-            drawn.add_column(header, justify=justify, overflow="fold", no_wrap=not _breaks(index, left))
+            drawn.add_column(headers[index], justify=justify, overflow="fold", no_wrap=not _breaks(index, left))
         for row in rows:
-            drawn.add_row(*(Text(cell) for cell in row))
+            drawn.add_row(*(Text(row[index]) for index in kept))
         console.print(drawn)
 
 
@@ -90,13 +104,22 @@ def _breaks(index: int, left: Sequence[int]) -> bool:
     return index > 0 and index in left
 
 
-def _least_width(headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int]) -> int:
-    """The columns that a table needs if its texts are folded, and its names and numbers are not."""
-    widths = [
-        _TEXT if _breaks(index, left) else max(map(len, (header, *(row[index] for row in rows))))
+def _kept(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int], spare: Sequence[int], width: int
+) -> list[int]:
+    """The columns for which there is room if texts are folded, and names and numbers are not; none where even
+    without the spare ones there is too little.
+    """
+    widths = {
+        index: _TEXT if _breaks(index, left) else max(map(len, (header, *(row[index] for row in rows))))
         for index, header in enumerate(headers)
-    ]
-    return sum(widths) + 2 * (len(widths) - 1)
+    }
+    rest = list(spare)
+    while sum(widths.values()) + 2 * (len(widths) - 1) > width:
+        if not rest:
+            return []
+        del widths[rest.pop(0)]
+    return list(widths)
 
 
 def _records(console: Console, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -6,12 +6,14 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from declnet.app import warn
 from declnet.app.matrix import show_matrix
 from declnet.app.output import count, figure, print_json, table, write
 from declnet.app.progress import Progress, silent
 from declnet.core.metric import matrices
+from declnet.errors import DeclnetError
 from declnet.records import record
 from declnet.runner import resumption
 from declnet.runner.events import Event, Finished
@@ -19,6 +21,10 @@ from declnet.runner.experiment import Experiment, load
 from declnet.runner.measure import matrix_names
 from declnet.runner.train import resume
 from declnet.runner.train import train as run
+from declnet.runner.watch import UNWATCHED, Watch
+
+if TYPE_CHECKING:
+    from declnet.app.profile import Measured
 
 
 @record
@@ -30,30 +36,32 @@ class Wanted:
     directory: Path | None
     run: Path | None
 
-    def load(self, *, strict: bool) -> tuple[Experiment, Iterator[Event]]:
+    def load(self, watch: Watch, *, strict: bool) -> tuple[Experiment, Iterator[Event]]:
         """The experiment, and what will happen."""
         if self.run is not None:
             experiment = resumption.load(self.run, self.overrides, self.config, strict=strict)
-            return experiment, resume(experiment, self.run)
+            return experiment, resume(experiment, self.run, watch)
         if self.config is None:
             raise AssertionError("the command line asks for a config or a run")
         experiment = load(self.config, self.overrides, strict=strict)
-        return experiment, run(experiment, self.directory)
+        return experiment, run(experiment, self.directory, watch)
 
 
-def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
-    """Train, and print the summary."""
-    experiment, events = wanted.load(strict=strict)
+def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool, measured: Measured | None = None) -> None:
+    """Train, and print the summary and, if it was measured, the profile; that also where the run was stopped."""
+    watch = UNWATCHED if measured is None else measured.watch
+    experiment, events = watch.part("reading", wanted.load)(watch, strict=strict)
     warn(experiment.warnings)
     gc.freeze()  # what was loaded so far stays: later collections need not look at it
     gc.enable()
-    with silent() if quiet else Progress.to(sys.stderr) as show:
-        for event in events:
-            show(event)
-            if isinstance(event, Finished):
-                summary = event.summary
+    try:
+        summary = _follow(events, watch, quiet=quiet)
+    except DeclnetError:
+        if measured is not None:
+            measured.stopped(as_json=as_json)
+        raise
     if as_json:
-        print_json(summary)
+        print_json(summary if measured is None else summary | measured.plain())
         return
     axes, names = matrices(experiment.config.loop.metrics), matrix_names(experiment, _classes(summary))
     if "folds" in summary:
@@ -62,6 +70,20 @@ def train(wanted: Wanted, *, strict: bool, as_json: bool, quiet: bool) -> None:
         show_folds(summary, axes, names)
     else:
         _show(summary, axes, names)
+    if measured is not None:
+        measured.show()
+
+
+def _follow(events: Iterator[Event], watch: Watch, *, quiet: bool) -> dict[str, object]:
+    """Show what happens; the summary."""
+    summary: dict[str, object] = {}
+    with silent() if quiet else Progress.to(sys.stderr) as progress:
+        show = watch.part("progress", progress)
+        for event in events:
+            show(event)
+            if isinstance(event, Finished):
+                summary = event.summary
+    return summary
 
 
 def _end(summary: dict[str, object]) -> str:

@@ -15,6 +15,7 @@ from declnet.errors import DataError, RowError, dotted
 from declnet.plan.graph import Call
 from declnet.plan.liveness import Key, Layout
 from declnet.plan.store import Store, aligned
+from declnet.records import record
 
 
 class Arena:
@@ -25,11 +26,20 @@ class Arena:
         self.memory = aligned(nbytes)
 
 
+@record
+class Part:
+    """The steps of one call; those of no call add the terms of the loss up."""
+
+    call: Call | None
+    forward: list[Action]
+    backward: list[Action]
+
+
 @dataclass(slots=True)
 class Plan:
     """The steps of one batch size in one mode. `inputs` are the buffers that data are put into; `loss` can be
     read after a run, and in evaluation `outputs`, what the model ends in, and `measured`, the output and the target
-    that each metric compares (training lends their memory to others, and gives none).
+    that each metric compares (training lends their memory to others, and gives none). `parts` say whose they are.
     """
 
     inputs: dict[str, Array]
@@ -38,6 +48,7 @@ class Plan:
     measured: list[tuple[Array, Array]] = field(default_factory=list)
     forward: list[Action] = field(default_factory=list)
     backward: list[Action] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def output(self) -> Array:
@@ -84,13 +95,11 @@ class _Binder:
         measures = () if layout.training else graph.measures
         measured = [(self.array(("value", output)), self.array(("value", target))) for output, target in measures]
         plan = Plan(inputs, outputs, np.zeros((), self.store.dtype), measured)
-        backward: list[list[Action]] = []
         for index in reversed(range(len(layout.calls))):  # the order in which gradients are first written
-            forward, behind = self._call(index, layout.calls[index])
-            plan.forward[:0] = forward
-            backward.append(behind)
-        plan.backward = [step for steps in backward for step in steps]
+            plan.parts.insert(0, Part(layout.calls[index], *self._call(index, layout.calls[index])))
         self._loss(plan)
+        plan.forward = [step for part in plan.parts for step in part.forward]
+        plan.backward = [step for part in reversed(plan.parts) for step in part.backward]
         return plan
 
     def _loss(self, plan: Plan) -> None:
@@ -106,7 +115,7 @@ class _Binder:
             for term, scale in terms:
                 total[...] += term * scale
 
-        plan.forward.append(add)
+        plan.parts.append(Part(None, [add], []))
 
     def _call(self, index: int, call: Call) -> tuple[list[Action], list[Action]]:
         layout = self.layout

@@ -9,6 +9,7 @@ import numpy as np
 from declnet.core.spec import Array
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
+from declnet.runner.watch import Watch
 
 
 class Accumulation:
@@ -20,9 +21,11 @@ class Accumulation:
     them within their batch, and layers that look at their whole batch (BatchNorm) see only the small ones.
     """
 
-    def __init__(self, rows: Rows, model: Model) -> None:
+    def __init__(self, rows: Rows, model: Model, watch: Watch) -> None:
         """Allocate the sum."""
         self._rows, self._plans = rows, model.plans
+        self._fill = watch.part("data", rows.fill)
+        self.run = watch.part("accumulation", self._run)
         self._gradient = model.store.gradient
         self._sum = np.empty_like(self._gradient)
         self._pieces: list[Array] = []
@@ -36,12 +39,12 @@ class Accumulation:
             self._pieces = pieces[start : start + size]
             yield self, sum(map(len, self._pieces))
 
-    def run(self) -> float:
+    def _run(self) -> float:
         """Run all batches of the group; the gradients are left in the store."""
         loss, count = 0.0, 0
         self._sum.fill(0)
         for chosen in self._pieces:
-            loss += self._rows.fill(chosen, self._plans, training=True).run() * len(chosen)
+            loss += self._fill(chosen, self._plans, training=True).run() * len(chosen)
             np.multiply(self._gradient, len(chosen), out=self._gradient)
             np.add(self._sum, self._gradient, out=self._sum)
             count += len(chosen)

@@ -24,23 +24,24 @@ from declnet.runner.rows import Rows
 from declnet.runner.signals import Signals
 from declnet.runner.trained import Trained
 from declnet.runner.training import Training, Within
+from declnet.runner.watch import UNWATCHED, Watch
 
 Figures = dict[str, dict[str, Any]]
 """By split, and by name."""
 
 
-def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Event]:
+def train(experiment: Experiment, directory: Path | None = None, watch: Watch = UNWATCHED) -> Iterator[Event]:
     """Train all folds, one after another, each as `declnet.runner.train.train` does, in a directory within that of
     the cross-validation. All begin with the same first values. What is refused before the first of them begins
     leaves nothing behind.
     """
-    folds = _Folds(experiment)
-    folds.prepare()
+    folds = watch.part("reading", _Folds)(experiment, watch)
+    watch.part("reading", folds.prepare)()
     with RunDirectory.create(experiment.config.name, directory, checkpoints=False) as made:
         yield from folds.events(made)
 
 
-def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
+def resume(experiment: Experiment, directory: Path, watch: Watch = UNWATCHED) -> Iterator[Event]:
     """Go on with the fold that was stopped, and then with the rest, to the same bits as if nothing had been. Folds
     that are done are left as they are.
     """
@@ -49,7 +50,7 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
         if summary is not None and all(_done(opened, number, experiment) for number in _numbers(experiment)):
             yield Finished(summary, before=True)
             return
-        folds = _Folds(experiment)
+        folds = watch.part("reading", _Folds)(experiment, watch)
         opened.remove_summary()
         yield from folds.events(opened)
 
@@ -67,8 +68,8 @@ def _done(directory: RunDirectory, number: int, experiment: Experiment) -> bool:
 
 
 class _Folds:
-    def __init__(self, experiment: Experiment) -> None:
-        self.experiment = experiment
+    def __init__(self, experiment: Experiment, watch: Watch) -> None:
+        self.experiment, self.watch = experiment, watch
         self.numbers = _numbers(experiment)
         self.rows = Rows(self._experiment(1))
 
@@ -112,13 +113,14 @@ class _Folds:
         with RunDirectory.open(path) if path.is_dir() else RunDirectory.create(name, path) as opened:
             saved = last(opened)
             summary = done(opened, saved, self.experiment.config.loop)
-            experiment, rows = self._fold(number)
+            experiment, rows = self.watch.part("reading", self._fold)(number)
             if saved is not None and summary is not None:
                 saved.require_data(rows.digest)
                 read(path)  # CheckpointError where it is damaged
                 yield FoldEnded(number, within.folds, summary, before=True)
                 return
-            for event in Training(experiment, rows, within, saved).events(opened, saved, signals):
+            run = self.watch.part("reading", Training)(experiment, rows, within, saved, self.watch)
+            for event in run.events(opened, saved, signals):
                 if isinstance(event, Finished):
                     yield FoldEnded(number, within.folds, event.summary)
                 else:
@@ -140,7 +142,7 @@ class _Folds:
             "folds": each,
             "mean": _over(summaries, fmean),
             "std": _over(summaries, stdev),
-            "pooled": {"test": self._pooled(directory)},
+            "pooled": {"test": self.watch.part("evaluation", self._pooled)(directory)},
             "run_dir": str(directory.path),
             "seconds": round(sum(found["seconds"] for found in summaries), 3),
         }

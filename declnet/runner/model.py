@@ -18,6 +18,7 @@ from declnet.plan.liveness import lay_out
 from declnet.plan.plan import Arena, Plan, bind, checking
 from declnet.plan.store import Store, take
 from declnet.runner.experiment import Experiment
+from declnet.runner.watch import UNWATCHED, Watch
 
 Size = tuple[bool, int]
 """What a plan is made for: whether it trains, and the rows of a batch."""
@@ -43,12 +44,14 @@ class Model:
         self.largest = experiment.largest(graphs)
         self.groups = experiment.config.optimizer.split(graph.trained())
         self.store = Store(graph.parameters, graph.buffers, [names for _, names in self.groups], dtype)
-        layouts = {
+        self.layouts = {
             (training, batch): lay_out(graphs[batch], training=training, dtype=dtype)
             for training, batch in dict.fromkeys(sizes)
         }
-        arena = Arena(max(layout.nbytes for layout in layouts.values()))
-        self.plans: Plans = {key: bind(layout, self.store, arena, noise) for key, layout in layouts.items()}
+        self.arena = Arena(max(layout.nbytes for layout in self.layouts.values()))
+        self.plans: Plans = {
+            key: bind(layout, self.store, self.arena, noise) for key, layout in self.layouts.items()
+        }
         self._meters = {
             measure.label: partial(_meter, measure.metric, graph, output, target)
             for measure, (output, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True)
@@ -96,6 +99,7 @@ class Optimization:
         *,
         clip: Callable[[], None] | None = None,
         follow: Callable[[int], None] | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
         """Allocate the state, and bind the formula to each group with the settings it has. `clip` changes the
         gradients before the formula reads them; `follow` is given the number of each step after it.
@@ -109,7 +113,8 @@ class Optimization:
         pairs = list(zip(settings, store.slices, strict=True))
         self.groups = [self._group(optimizer, store, piece) for optimizer, piece in pairs]
         self._updates = [
-            optimizer.bind(group, self._closure) for optimizer, group in zip(settings, self.groups, strict=True)
+            watch.part("optimizer", optimizer.bind(group, self._closure))
+            for optimizer, group in zip(settings, self.groups, strict=True)
         ]
 
     @staticmethod

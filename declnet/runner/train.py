@@ -10,10 +10,11 @@ from declnet.runner.events import Event, Finished
 from declnet.runner.experiment import Experiment
 from declnet.runner.position import done, last
 from declnet.runner.training import Training
+from declnet.runner.watch import UNWATCHED, Watch
 
 
-def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Event]:
-    """Train, and yield what happens.
+def train(experiment: Experiment, directory: Path | None = None, watch: Watch = UNWATCHED) -> Iterator[Event]:
+    """Train, and yield what happens; `watch` sees what it is made of.
 
     The run directory is made once all data have been read and all memory is there: what is refused before
     leaves nothing behind. A first SIGINT or SIGTERM ends the run after the step in progress and a checkpoint.
@@ -27,14 +28,14 @@ def train(experiment: Experiment, directory: Path | None = None) -> Iterator[Eve
     if folded(experiment):
         from declnet.runner import folds
 
-        yield from folds.train(experiment, directory)
+        yield from folds.train(experiment, directory, watch)
         return
-    run = Training(experiment)
-    with RunDirectory.create(experiment.config.name, directory) as made:
+    run = watch.part("reading", Training)(experiment, watch=watch)
+    with watch.part("records", RunDirectory.create)(experiment.config.name, directory) as made:
         yield from run.events(made)
 
 
-def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
+def resume(experiment: Experiment, directory: Path, watch: Watch = UNWATCHED) -> Iterator[Event]:
     """Go on with the run in a directory, from its last checkpoint, to the same bits as if it had never stopped.
 
     `experiment` is the run's own (`declnet.runner.resumption.load`). A run that is done is left as it is.
@@ -47,14 +48,15 @@ def resume(experiment: Experiment, directory: Path) -> Iterator[Event]:
     if folded(experiment):
         from declnet.runner import folds
 
-        yield from folds.resume(experiment, directory)
+        yield from folds.resume(experiment, directory, watch)
         return
     with RunDirectory.open(directory) as opened:
-        saved = last(opened)
+        saved = watch.part("reading", last)(opened)
         if (summary := done(opened, saved, experiment.config.loop)) is not None:
             yield Finished(summary, before=True)
         else:
-            yield from Training(experiment, saved=saved).events(opened, saved)
+            run = watch.part("reading", Training)(experiment, saved=saved, watch=watch)
+            yield from run.events(opened, saved)
 
 
 def folded(experiment: Experiment) -> bool:

@@ -39,6 +39,7 @@ from declnet.runner.rows import Rows
 from declnet.runner.schedule import Schedule
 from declnet.runner.scheduling import settled
 from declnet.runner.signals import Signals
+from declnet.runner.watch import UNWATCHED, Watch
 
 if TYPE_CHECKING:
     from declnet.runner.initial import Taken
@@ -65,12 +66,13 @@ class Training:
         rows: Rows | None = None,
         within: Within | None = None,
         saved: Saved | None = None,
+        watch: Watch = UNWATCHED,
     ) -> None:
         """Read the rows, if they have not been, and allocate. A run that begins also takes the weights that its
         config starts from. DataError where the data are wrong.
         """
         self.started = time.perf_counter()
-        self.within = within
+        self.within, self.watch = within, watch
         learned = None if saved is None else saved.learned(experiment)
         self.rows = Rows(experiment, learned=learned) if rows is None else rows
         experiment = weighted(experiment, self.rows)
@@ -86,10 +88,12 @@ class Training:
         self.optimization = Optimization(
             self.schedule.at(1, 0),
             self.store,
-            clip=clipping(self.loop, self.store),
-            follow=None if self.average is None else self.average.update,
+            clip=None if (clip := clipping(self.loop, self.store)) is None else self.watch.part("clipping", clip),
+            follow=None if self.average is None else self.watch.part("average", self.average.update),
+            watch=self.watch,
         )
-        self.accumulation = Accumulation(self.rows, self.model) if self.loop.accumulate > 1 else None
+        accumulated = self.loop.accumulate > 1
+        self.accumulation = Accumulation(self.rows, self.model, self.watch) if accumulated else None
         self.monitor = self._monitor(self.loop.monitor)
         self.waiting = Waiting()
         self.partial = Partial()
@@ -119,12 +123,12 @@ class Training:
 
     def _events(self, signals: Signals, saved: Saved | None) -> Iterator[Event]:
         records = self.directory.cut(0) if saved is None else self._restore(saved)
-        text = dump(plain(self.config, self.directory.path), f"written by declnet {declnet.__version__}")
-        self.directory.write_config(text)
+        self.watch.part("records", self._write_config)()
         rows = {name: len(numbers) for name, numbers in self.rows.splits.items()}
         done = None if saved is None else (len(records), self.partial.step)
         epochs, total = lengths(self.loop, self.rows.steps)
         fold = None if self.within is None else (self.within.fold, self.within.folds)
+        self.watch.begin(self)
         yield Started(
             self.directory.path,
             self.config.name,
@@ -144,11 +148,15 @@ class Training:
             with nullcontext() if self.average is None else self.average.applied():
                 better = self._judge(record, begun)
             records.append(record)
-            self.directory.append(record)
+            self.watch.part("records", self.directory.append)(record)
             yield EpochEnded(record, better)
             if self._ending(epoch) is not None or self.keeper.due(epoch):
                 self._save(epoch, self.order.bit_generator.state, Partial())
         yield Finished(self._finish(record))
+
+    def _write_config(self) -> None:
+        text = dump(plain(self.config, self.directory.path), f"written by declnet {declnet.__version__}")
+        self.directory.write_config(text)
 
     def _judge(self, record: Record, begun: float) -> bool:
         """Evaluate at the end of an epoch and complete its record; whether it is the best."""
@@ -168,7 +176,8 @@ class Training:
                 self.waiting = self.waiting.after(figure, stopping, watched)
         self.schedule.watch(record)
         value = record.get(self.monitor.name)
-        return value is not None and self.keeper.note(epoch, value, self.store.state_dict())
+        note = self.watch.part("checkpoints", self.keeper.note)
+        return value is not None and note(epoch, value, self.store.state_dict())
 
     def _monitor(self, name: str | None, mode: Mode | None = None) -> Monitor:
         found = monitor(self.loop, name, mode, validated="val" in self.rows.splits)
@@ -185,7 +194,7 @@ class Training:
         """
         batches: Iterator[tuple[Batch, int]]
         if self.accumulation is None:
-            batches = self.rows.batches(rows, self.model.plans, training=True, skip=skip)
+            batches = self.watch.each("data", self.rows.batches(rows, self.model.plans, training=True, skip=skip))
         else:
             batches = self.accumulation.groups(rows, self.loop.accumulate, skip)
         if self.loop.max_steps is None:
@@ -242,7 +251,7 @@ class Training:
 
     def _evaluate(self, name: str) -> dict[str, Result]:
         """Loss and metrics over a whole split."""
-        return measure(self.model, self.rows, self.rows.splits[name])
+        return self.watch.part("evaluation", measure)(self.model, self.rows, self.rows.splits[name])
 
     def _save(self, epoch: int, order: Mapping[str, object], partial: Partial) -> None:
         """Write a checkpoint: `epoch` epochs are done, and `partial` of the next, in the order drawn from this
@@ -252,7 +261,7 @@ class Training:
         meta |= {"waiting": self.waiting.model_dump(), "data": self.rows.digest}
         meta |= {} if self.init is None else {"init": self.init}
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
-        self.keeper.save(epoch, self._state, meta)
+        self.watch.part("checkpoints", self.keeper.save)(epoch, self._state, meta)
 
     def _restore(self, saved: Saved) -> list[Record]:
         """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
@@ -308,5 +317,5 @@ class Training:
             summary["classes"] = {name: list(own) for name, own in self.rows.learned.classes.items()}
         summary["run_dir"] = str(self.directory.path)
         summary["seconds"] = round(time.perf_counter() - self.started, 3)
-        self.directory.write_summary(summary)
+        self.watch.part("records", self.directory.write_summary)(summary)
         return summary
