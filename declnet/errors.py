@@ -192,6 +192,20 @@ class NonFiniteError(DeclnetError):
     exit_code = 4
 
 
+What = Literal["loss", "gradient", "parameters"]
+
+
+class StepError(NonFiniteError):
+    """What of a step is not finite. Whoever knows the graph says where that begins."""
+
+    def __init__(self, message: str, what: What, *, changed: bool = False) -> None:
+        """Take the message, what it is about, and whether the step has changed parameters by then."""
+        super().__init__(message)
+        self.message = message
+        self.what = what
+        self.changed = changed
+
+
 class MachineError(DeclnetError):
     """The machine refused: disk, permission, memory, closed pipe."""
 

@@ -84,6 +84,11 @@ class Loop(Settings):
         "of the run has the weights",
     )
     metrics: tuple[Measure, ...] = Field((), description="figures of the validation and test rows, beside the loss")
+    on_nonfinite: Literal["stop", "skip"] = Field(
+        "stop",
+        description="what a loss or gradient does that is infinite or NaN: end the run, or have its step left out "
+        "and counted; an epoch with no step left ends the run too",
+    )
     checkpoint_every: PositiveInt | None = Field(
         None, description="epochs between checkpoints; left out: as often as costs at most 5 % of the time"
     )

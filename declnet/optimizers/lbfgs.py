@@ -14,7 +14,7 @@ from declnet.core.optimizer import Closure, Group, NonNegative, Optimizer, State
 from declnet.core.registry import optimizers
 from declnet.core.spec import Array
 from declnet.core.threads import cut, side_by_side
-from declnet.errors import NonFiniteError
+from declnet.errors import StepError
 from declnet.optimizers.line_search import LineSearch, Point
 
 CURVED = 1e-10
@@ -148,7 +148,7 @@ class _Descent:
         """The loss where the parameters are; its gradient is kept."""
         loss = self._closure()
         if not math.isfinite(loss):
-            raise NonFiniteError(f"the loss is {loss}")
+            raise StepError(f"the loss is {loss}", "loss", changed=True)
         np.copyto(self._grad, self._group.grad)
         return loss
 

@@ -28,9 +28,10 @@ class Arena:
 
 @record
 class Part:
-    """The steps of one call; those of no call add the terms of the loss up."""
+    """The steps of one call, and what they write; those of no call add the terms of the loss up."""
 
     call: Call | None
+    output: Array
     forward: list[Action]
     backward: list[Action]
 
@@ -96,7 +97,8 @@ class _Binder:
         measured = [(self.array(("value", output)), self.array(("value", target))) for output, target in measures]
         plan = Plan(inputs, outputs, np.zeros((), self.store.dtype), measured)
         for index in reversed(range(len(layout.calls))):  # the order in which gradients are first written
-            plan.parts.insert(0, Part(layout.calls[index], *self._call(index, layout.calls[index])))
+            call = layout.calls[index]
+            plan.parts.insert(0, Part(call, self.array(("value", call.output)), *self._call(index, call)))
         self._loss(plan)
         plan.forward = [step for part in plan.parts for step in part.forward]
         plan.backward = [step for part in reversed(plan.parts) for step in part.backward]
@@ -115,7 +117,7 @@ class _Binder:
             for term, scale in terms:
                 total[...] += term * scale
 
-        plan.parts.append(Part(None, [add], []))
+        plan.parts.append(Part(None, total, [add], []))
 
     def _call(self, index: int, call: Call) -> tuple[list[Action], list[Action]]:
         layout = self.layout

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from declnet.core.spec import Array
+from declnet.plan.plan import Plan
 from declnet.runner.model import Model
 from declnet.runner.rows import Rows
 from declnet.runner.watch import Watch
@@ -38,6 +39,11 @@ class Accumulation:
         for start in range(skip * size, len(pieces), size):
             self._pieces = pieces[start : start + size]
             yield self, sum(map(len, self._pieces))
+
+    def plans(self) -> Iterator[Plan]:
+        """The plan of each batch of the group, with the rows in its buffers."""
+        for chosen in self._pieces:
+            yield self._fill(chosen, self._plans, training=True)
 
     def _run(self) -> float:
         """Run all batches of the group; the gradients are left in the store."""

@@ -12,11 +12,12 @@ import numpy as np
 from declnet.core.metric import Meter, Metric, Result
 from declnet.core.optimizer import Group, Optimizer
 from declnet.core.spec import Array, numpy_dtype
-from declnet.errors import NonFiniteError, dotted
+from declnet.errors import StepError, dotted
 from declnet.plan.graph import Graph
 from declnet.plan.liveness import lay_out
 from declnet.plan.plan import Arena, Plan, bind, checking
 from declnet.plan.store import Store, take
+from declnet.runner.divergence import finite
 from declnet.runner.experiment import Experiment
 from declnet.runner.watch import UNWATCHED, Watch
 
@@ -110,6 +111,7 @@ class Optimization:
         self._calls_closure = any(optimizer.calls_closure for optimizer in settings)
         self._batch: Batch | None = None
         self._loss: float | None = None
+        self._gradient, self._params = store.gradient, store.vector[: store.gradient.size]
         pairs = list(zip(settings, store.slices, strict=True))
         self.groups = [self._group(optimizer, store, piece) for optimizer, piece in pairs]
         self._updates = [
@@ -126,23 +128,26 @@ class Optimization:
         return Group(store.vector[piece], store.gradient[piece], state)
 
     def _closure(self) -> float:
-        """Run the batch; the first time in a step also keep and check the loss."""
+        """Run the batch; the first time in a step also keep the loss, and check it and the gradient."""
         if self._batch is None:
             raise AssertionError("the closure is run only within a step")
         loss = self._batch.run()
-        if self._clip is not None:
-            self._clip()
         if self._loss is None:
             if not math.isfinite(loss):
-                raise NonFiniteError(f"the loss is {loss}")
+                raise StepError(f"the loss is {loss}", "loss")
+            if not finite(self._gradient):  # before it is clipped, which can make infinity a number
+                raise StepError("the gradient is not finite", "gradient")
             self._loss = loss
+        if self._clip is not None:
+            self._clip()
         return loss
 
     def step(self, batch: Batch) -> float:
         """Compute the gradients of a batch, such as a plan with rows in its buffers, and change the parameters; the
         loss.
 
-        NonFiniteError where the loss is not a finite number: the parameters are then still those before.
+        StepError where the loss or the gradient is not finite, or the parameters after it. It says whether they
+        and the optimizer's state are still those before.
         """
         self._batch, self._loss = batch, None
         if not self._calls_closure:
@@ -152,6 +157,8 @@ class Optimization:
             update(settings, self.step_count)
         if self._loss is None:
             raise AssertionError("an optimizer that calls the closure itself has not done so")
+        if not finite(self._params):
+            raise StepError("the parameters are not finite", "parameters", changed=True)
         if self._follow is not None:
             self._follow(self.step_count)
         return self._loss

@@ -30,6 +30,8 @@ class Partial(BaseModel):
     loss: FiniteFloat = 0.0
     """Of the rows so far, added up."""
     rows: NonNegativeInt = 0
+    skipped: NonNegativeInt = 0
+    """Steps left out because they were not finite: `step` counts them, `rows` has none of theirs."""
     seconds: Annotated[float, Field(ge=0)] = 0.0
 
 

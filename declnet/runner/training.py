@@ -16,23 +16,25 @@ import declnet
 from declnet.config.dump import dump
 from declnet.config.plain import plain
 from declnet.core.metric import Result
-from declnet.core.numerics import blocks
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
-from declnet.errors import CheckpointError, NonFiniteError
+from declnet.errors import CheckpointError, Diagnostic, NonFiniteError, StepError
+from declnet.plan.plan import Plan
 from declnet.plan.store import take
 from declnet.records import record
+from declnet.runner import divergence
 from declnet.runner.accumulation import Accumulation
 from declnet.runner.average import Average
 from declnet.runner.class_weights import weighted
 from declnet.runner.clipping import clipping
 from declnet.runner.directory import Record, RunDirectory
+from declnet.runner.divergence import Origin, Undo
 from declnet.runner.events import EpochEnded, Event, Finished, Started, Stepped
 from declnet.runner.experiment import Experiment
 from declnet.runner.keeper import Keeper
 from declnet.runner.measure import for_json, measure
-from declnet.runner.model import Batch, Model, Optimization
+from declnet.runner.model import Model, Optimization
 from declnet.runner.monitor import Ending, Mode, Monitor, Waiting, ending, lengths, monitor
 from declnet.runner.position import Partial, Saved
 from declnet.runner.rows import Rows
@@ -94,6 +96,7 @@ class Training:
         )
         accumulated = self.loop.accumulate > 1
         self.accumulation = Accumulation(self.rows, self.model, self.watch) if accumulated else None
+        self.undo = Undo(self.store) if self.loop.on_nonfinite == "skip" else None
         self.monitor = self._monitor(self.loop.monitor)
         self.waiting = Waiting()
         self.partial = Partial()
@@ -144,7 +147,7 @@ class Training:
         record = records[-1] if records else {}
         while self.partial.step or self._ending(len(records)) is None:
             begun, epoch = time.perf_counter() - self.partial.seconds, len(records) + 1
-            record = {"epoch": epoch, "train_loss": (yield from self._epoch(epoch, signals))}
+            record = {"epoch": epoch, **(yield from self._epoch(epoch, signals))}
             with nullcontext() if self.average is None else self.average.applied():
                 better = self._judge(record, begun)
             records.append(record)
@@ -188,11 +191,11 @@ class Training:
     def _ending(self, epoch: int) -> Ending | None:
         return ending(self.loop, epoch, self.optimization.step_count, self.waiting)
 
-    def _batches(self, rows: Array, skip: int) -> Iterator[tuple[Batch, int]]:
+    def _batches(self, rows: Array, skip: int) -> Iterator[tuple[Plan | Accumulation, int]]:
         """What each step of an epoch is made with, and how many rows: the first `skip` steps are done, and the last
         ones may be more than there are to be.
         """
-        batches: Iterator[tuple[Batch, int]]
+        batches: Iterator[tuple[Plan | Accumulation, int]]
         if self.accumulation is None:
             batches = self.watch.each("data", self.rows.batches(rows, self.model.plans, training=True, skip=skip))
         else:
@@ -201,48 +204,66 @@ class Training:
             return batches
         return islice(batches, max(0, self.loop.max_steps - self.optimization.step_count))
 
-    def _epoch(self, epoch: int, signals: Signals) -> Generator[Event, None, float]:
-        """One pass over the training rows, or the rest of it; the mean loss of a row."""
+    def _epoch(self, epoch: int, signals: Signals) -> Generator[Event, None, Record]:
+        """One pass over the training rows, or the rest of it; the mean loss of a row, and the steps left out."""
         rows = self.rows.splits["train"]
         order = self.order.bit_generator.state
         if self.loop.shuffle:
             rows = self.order.permutation(rows)
         partial, self.partial = self.partial, Partial()
-        total, seen, begun = partial.loss, partial.rows, time.perf_counter()
-        reported = begun
+        total, seen, skipped, begun = partial.loss, partial.rows, partial.skipped, time.perf_counter()
+        reported, wrong = begun, "their losses or gradients are not finite"
         for step, (batch, count) in enumerate(self._batches(rows, partial.step), partial.step + 1):
             self.optimization.settings = self.schedule.at(epoch, self.optimization.step_count)
             try:
+                if self.undo is not None:
+                    self.undo.keep()
                 total += self.optimization.step(batch) * count
-            except NonFiniteError as error:
-                raise self._diverged(f"epoch {epoch}, step {step}: {error.diagnostics[0].message}") from error
-            seen += count
+                seen += count
+            except StepError as error:
+                if self.undo is None or error.changed:
+                    raise self._stopped(epoch, step, error, batch) from error
+                self.undo.restore()
+                skipped, wrong = skipped + 1, error.message
             now = time.perf_counter()
             if signals.received is not None:
                 seconds = partial.seconds + now - begun
-                self._save(epoch - 1, order, Partial(step=step, loss=total, rows=seen, seconds=seconds))
+                done = Partial(step=step, loss=total, rows=seen, skipped=skipped, seconds=seconds)
+                self._save(epoch - 1, order, done)
                 whole = self.directory.path if self.within is None else self.within.directory
                 kept = f"{self.keeper.last} holds what was learned; to go on: --resume {whole}"
                 raise signals.refusal(f"{self._where}stopped by a signal at epoch {epoch}, step {step}; {kept}")
             if now - reported > REPORT_EVERY:
                 reported = now
                 yield Stepped(epoch, step)
-        return total / seen
+        if not seen:
+            raise self._diverged(f"epoch {epoch}: no step of {skipped} could be taken: {wrong}")
+        found: Record = {"train_loss": total / seen}
+        return found if self.undo is None else found | {"skipped": skipped}
+
+    def _stopped(self, epoch: int, step: int, error: StepError, batch: Plan | Accumulation) -> NonFiniteError:
+        """Say at which step, and find out where it began."""
+        graph = self.experiment.graph(self.experiment.batch)
+        plans = [batch] if isinstance(batch, Plan) else batch.plans()
+        origin = divergence.origin(error.what, plans, self.store, graph)
+        return self._diverged(f"epoch {epoch}, step {step}: {error.message}", origin)
 
     def _require_finite(self, record: Record) -> None:
-        """The losses of single steps were checked; the validation's, and the last step's doing, were not."""
+        """Single steps were checked; the validation's figures, the average and running statistics were not."""
         for name, value in record.items():
             if value is not None and not math.isfinite(value):
                 raise self._diverged(f"epoch {record['epoch']}: {name} is {value}")
         for name, array in self.store.state_dict().items():
-            if not all(np.isfinite(block).all() for (block,) in blocks(array)):
+            if not divergence.finite(array):
                 raise self._diverged(f"epoch {record['epoch']}: {name} holds what is not a finite number")
 
-    def _diverged(self, message: str) -> NonFiniteError:
-        """Say when, and what is left."""
+    def _diverged(self, message: str, origin: Origin | None = None) -> NonFiniteError:
+        """Say when and where, and what is left."""
         saved = self.keeper.saved_epoch
         kept = f"; {self.keeper.directory / 'last.npz'} holds epoch {saved}" if saved else ""
-        return NonFiniteError(f"{self._where}{message}{kept}; a lower optimizer.lr usually helps")
+        what, path = ("", ()) if origin is None else (f"; it begins in {origin.what}", origin.path)
+        text = f"{self._where}{message}{what}{kept}; a lower optimizer.lr usually helps"
+        return NonFiniteError(Diagnostic(text, path, self.experiment.document.mark(path) if path else None))
 
     @property
     def _where(self) -> str:
@@ -267,7 +288,9 @@ class Training:
         """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
         where = saved.position
         saved.require_data(self.rows.digest)
-        if where.partial.step > self.rows.steps or (where.partial.step > 0) != (where.partial.rows > 0):
+        if where.partial.step > self.rows.steps or (where.partial.step > where.partial.skipped) != (
+            where.partial.rows > 0
+        ):
             raise CheckpointError(f"{saved.path}: of another run: an epoch of this one has {self.rows.steps} steps")
         average = {} if self.average is None else self.average.state_dict()
         self.store.load_state_dict(saved.part("model/"), str(saved.path))

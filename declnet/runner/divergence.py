@@ -1,0 +1,83 @@
+"""Numbers that are not finite: whether there are any, where they come from, and what a skipped step undoes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from declnet.core.numerics import blocks
+from declnet.core.spec import Array
+from declnet.core.wrapper import join
+from declnet.errors import Path, What
+from declnet.plan.graph import Graph
+from declnet.plan.plan import Plan
+from declnet.plan.store import Store
+from declnet.records import record
+
+
+def finite(array: Array) -> bool:
+    """Whether all numbers are. The product of a vector with itself shows it in one pass; only where that is not
+    finite, because a square may overflow, is each number looked at.
+    """
+    flat = array.reshape(-1)
+    return math.isfinite(np.dot(flat, flat)) or all(np.isfinite(block).all() for (block,) in blocks(flat))
+
+
+@record
+class Origin:
+    """Where numbers first went wrong, in words, and the node's key path."""
+
+    what: str
+    path: Path = ()
+
+
+def origin(what: What, plans: Iterable[Plan], store: Store, graph: Graph) -> Origin | None:
+    """Where it begins, in a step of which this is the first thing found. The plans of its batches come one by one,
+    with the rows in their buffers. None where it cannot be found again.
+    """
+    if what == "loss":
+        return _of_loss(plans)
+    if what == "gradient":  # backward comes first to the last parameter
+        wrong = (name for name, grad in reversed(store.grads.items()) if grad is not None and not finite(grad))
+        return _of_parameter("the gradient of ", next(wrong, None), graph)
+    return _of_parameter("", next((name for name, param in store.params.items() if not finite(param)), None), graph)
+
+
+def _of_loss(plans: Iterable[Plan]) -> Origin | None:
+    """The first output that is not finite. Training lends an output's memory to others, so forward is run again,
+    part by part; noise is drawn anew, and this time nothing may be wrong.
+    """
+    for plan in plans:
+        for part in plan.parts:
+            for step in part.forward:
+                step()
+            if part.call is not None and not finite(part.output):
+                return Origin(f"the output of {part.call.name} ({part.call.component.type})", part.call.path)
+    return None
+
+
+def _of_parameter(of: str, name: str | None, graph: Graph) -> Origin | None:
+    for call in graph.calls:
+        if any(join(call.owner, local) == name for local in graph.parameters_of(call)):
+            return Origin(f"{of}{name} ({call.component.type})", call.path)
+    return None if name is None else Origin(f"{of}{name}")
+
+
+class Undo:
+    """Running statistics as they were before a step: forward has changed them when its loss is known."""
+
+    def __init__(self, store: Store) -> None:
+        """Allocate the copies."""
+        self._pairs = [(buffer, buffer.copy()) for buffer in store.buffers.values()]
+
+    def keep(self) -> None:
+        """Before a step."""
+        for buffer, copy in self._pairs:
+            np.copyto(copy, buffer)
+
+    def restore(self) -> None:
+        """After one that is to be as if it had not been."""
+        for buffer, copy in self._pairs:
+            np.copyto(buffer, copy)
