@@ -34,7 +34,7 @@ def blocks(*arrays: Array, length: int = BLOCK) -> list[tuple[Array, ...]]:
 def spread(size: int, passes: int) -> list[slice]:
     """Elements cut into lanes; `passes` is the cost of an element, as `cut` has it."""
     lines = -(-size // LINE)
-    return [slice(lane.start * LINE, lane.stop * LINE) for lane in cut(lines, LINE * passes)]
+    return [slice(lane.start * LINE, min(size, lane.stop * LINE)) for lane in cut(lines, LINE * passes)]
 
 
 def lanes(*arrays: Array, passes: int) -> list[list[tuple[Array, ...]]]:

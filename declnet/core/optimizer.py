@@ -16,9 +16,9 @@ from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
 from declnet.core.component import Action, Component
-from declnet.core.numerics import LINE
+from declnet.core.numerics import spread
 from declnet.core.spec import Array, Kind
-from declnet.core.threads import cut, side_by_side
+from declnet.core.threads import side_by_side
 from declnet.records import record
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -70,11 +70,9 @@ class Group:
         each parameter stays with the whole.
         """
         vectors = {name: array for name, array in self.state.items() if array.shape == self.param.shape}
-        lines = cut(-(-self.param.size // LINE), LINE * passes)
-        cuts = [slice(lane.start * LINE, lane.stop * LINE) for lane in lines]
         return [
             Group(self.param[at], self.grad[at], {name: vector[at] for name, vector in vectors.items()})
-            for at in cuts
+            for at in spread(self.param.size, passes)
         ]
 
     def blocks(self, *names: str, work: int = 1) -> Iterator[tuple[Array, ...]]:
@@ -124,9 +122,8 @@ class Elementwise(Optimizer, ABC):
 
     def work(self, size: int) -> int:
         """Vectors of a block for each lane."""
-        vector = np.broadcast_to(np.float32(0), size)  # takes no memory
-        lanes = Group(vector, vector, {}).lanes(self.passes)
-        return self.works * sum(min(BLOCK, lane.param.size) for lane in lanes)
+        lanes = spread(size, self.passes)
+        return self.works * sum(min(BLOCK, lane.stop - lane.start) for lane in lanes)
 
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Run the step's formula over all blocks."""

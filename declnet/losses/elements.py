@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from declnet.core.component import Action, Loss, Scratch, Site, Step
 from declnet.core.numerics import LINE
-from declnet.core.spec import Array, Spec
+from declnet.core.spec import Array, Spec, broadcast
 from declnet.core.threads import cut, in_order, side_by_side
 from declnet.losses.broadcasting import Shape, gradient_scratch, repeating, then
 from declnet.losses.reduction import Slope
@@ -21,7 +21,7 @@ BLOCK = 1 << 16
 """Elements worked on at a time: as many as in optimizers, so that threads side by side take turns half as often."""
 
 Arrays = Sequence[Array]
-DType = np.dtype[Any]
+DType: TypeAlias = "np.dtype[Any] | str"
 
 
 class ElementLoss(Loss, ABC):
@@ -62,8 +62,8 @@ class ElementLoss(Loss, ABC):
         return names | gradient_scratch(cuts.shape, input, target, training=training)
 
     def _cuts(self, shapes: Sequence[Shape]) -> Cuts:
-        shape = np.broadcast_shapes(*shapes)
-        flat = all(own == shape for own in shapes) and not any(w.ndim for w in self.weights(np.dtype("float32")))
+        shape = reduce(broadcast, shapes)
+        flat = all(own == shape for own in shapes) and not any(w.ndim for w in self.weights("float32"))
         return Cuts(shape, flat=flat, passes=self.passes)
 
     def bind(self, site: Site) -> Step:

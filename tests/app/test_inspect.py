@@ -136,13 +136,13 @@ loss
       3,072 FLOPs, 8.1 KiB activations
 output
 └─ digraph: (32, 10)
-memory: 262.8 KiB, data aside
+memory: 262.9 KiB, data aside
 │  Learned: parameters, gradients, optimizer state and the best epoch's copy.
-│  Activations share memory: 90.4 KiB hold the nodes' 189.8 KiB and the batch's 16.2 KiB.
+│  Activations share memory: 90.5 KiB hold the nodes' 189.8 KiB and the batch's 16.2 KiB.
 ├─ parameters: 39.6 KiB
 ├─ gradients: 23.3 KiB
 ├─ optimizer: 69.9 KiB
-├─ activations: 90.4 KiB
+├─ activations: 90.5 KiB
 └─ best epoch: 39.5 KiB
 """
 MLP_MERMAID = """\

@@ -176,6 +176,7 @@ def test_the_config_is_complete(runs: Runs) -> None:
             **dict.fromkeys(("folds", "fold", "class_weights")),
             "evaluate_every": 1,
             "metrics": ({"type": "accuracy", "ignore_index": -100, "threshold": 0.5, "from_logits": None},),
+            "on_nonfinite": "stop",
             "checkpoint_every": None,
         },
     }
@@ -216,7 +217,7 @@ def test_checkpoints(runs: Runs) -> None:
         **{"format": 1, "epoch": 3, "best_epoch": 3, "best": runs.records("first")[-1]["val_loss"], "step": 135},
         "waiting": {"best": None, "evaluations": 0},
         "data": meta["data"],
-        "partial": {"step": 0, "loss": 0.0, "rows": 0, "seconds": 0.0},
+        "partial": {"step": 0, "loss": 0.0, "rows": 0, "skipped": 0, "seconds": 0.0},
     }
     assert sorted(meta["random"]) == ["noise", "shuffle"]
     assert strict(best["meta"].item()) == {"format": 1, "epoch": 3}
@@ -307,8 +308,12 @@ DIVERGING = "train c.yaml loop.checkpoint_every=1 loop.metrics=[] -q --run-dir r
 def test_a_run_that_diverges_at_once(command: Command) -> None:
     shutil.copy(CONFIG, command.cwd / "c.yaml")
     (result,) = command.each(f"{DIVERGING} 'optimizer={{type: SGD, lr: 1e30}}'")
-    message = "error: epoch 1, step 2: the loss is nan; a lower optimizer.lr usually helps\n"
-    assert (result.rc, result.stdout, result.stderr) == (4, "", message)
+    message = "epoch 1, step 2: the loss is nan; it begins in the output of 3 (Linear); a lower optimizer.lr"
+    headline, source, caret = result.stderr.splitlines()
+    assert (result.rc, result.stdout) == (4, "")
+    assert headline == f"c.yaml:14:5: error: model[3]: {message} usually helps"
+    assert source.startswith("      - {type: Linear, out_features: 10}")
+    assert caret == "        ^"
 
 
 def test_a_run_that_diverges_keeps_the_last_good_epoch(command: Command) -> None:
@@ -316,8 +321,8 @@ def test_a_run_that_diverges_keeps_the_last_good_epoch(command: Command) -> None
     optimizer = "{type: SGD, lr: 0.3, momentum: 1.5}"  # grows by half each step
     (result,) = command.each(f"{DIVERGING} 'optimizer={optimizer}' loop.epochs=50 loop.batch_size=400")
     assert (result.rc, result.stdout) == (4, "")
-    assert result.stderr.startswith("error: epoch ")
-    assert result.stderr.endswith("; a lower optimizer.lr usually helps\n")
+    assert result.stderr.startswith("c.yaml:14:5: error: model[3]: epoch ")
+    assert "; a lower optimizer.lr usually helps\n" in result.stderr
     records = (command.cwd / "r/metrics.jsonl").read_text(encoding="utf-8").splitlines()
     assert f"; r/checkpoints/last.npz holds epoch {len(records)}; " in result.stderr
     assert [strict(record)["epoch"] for record in records] == list(range(1, len(records) + 1))

@@ -29,6 +29,9 @@ from plan.parts import Bench, Bump, Net, Swap, draw
 BUDGET = 7000
 """Bytes: Python objects, views, NumPy's iterators. A float32 for each of 2048 rows would be 8192."""
 
+SHARED = 20_000
+"""The same for an optimizer whose vectors several threads take in turns. A block of them would be 262,144."""
+
 WIDTH, CLASSES = 24, 10
 
 
@@ -134,7 +137,7 @@ def test_an_optimizer_allocates_nothing(optimizer: str, width: int) -> None:
     plans = Bench({"train": (net.graph, True)}, dtype="float32")
     optimization = Optimization([OPTIMIZERS[optimizer]()], plans.store)
     plans.run("train", draw(net.graph, 0, "float32"))
-    assert peak(lambda: optimization.step(plans.plans["train"])) < BUDGET
+    assert peak(lambda: optimization.step(plans.plans["train"])) < (BUDGET if width < 1000 else SHARED)
 
 
 def test_the_measure_sees_an_array() -> None:
