@@ -123,7 +123,8 @@ class Elementwise(Optimizer, ABC):
     def work(self, size: int) -> int:
         """Vectors of a block for each lane."""
         lanes = spread(size, self.passes)
-        return self.works * sum(min(BLOCK, lane.stop - lane.start) for lane in lanes)
+        room: int = sum(min(BLOCK, lane.stop - lane.start) for lane in lanes)
+        return self.works * room
 
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Run the step's formula over all blocks."""
