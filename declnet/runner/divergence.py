@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import numpy as np
 
-from declnet.core.numerics import blocks
+from declnet.core.numerics import blocks, spread
 from declnet.core.spec import Array
+from declnet.core.threads import side_by_side
 from declnet.core.wrapper import join
 from declnet.errors import Path, What
 from declnet.plan.graph import Graph
@@ -16,13 +18,40 @@ from declnet.plan.plan import Plan
 from declnet.plan.store import Store
 from declnet.records import record
 
+SHARED = 10_000
+"""Elements above which OpenBLAS shares a dot product among threads of its own, which then are in the way of ours."""
+
 
 def finite(array: Array) -> bool:
-    """Whether all numbers are. The product of a vector with itself shows it in one pass; only where that is not
-    finite, because a square may overflow, is each number looked at.
+    """Whether all numbers are."""
+    return finiteness(array)()
+
+
+def finiteness(array: Array) -> Callable[[], bool]:
+    """What says whether all numbers of an array are finite. A sum of their squares, or of themselves, shows it in one
+    pass; only where that is not finite, because it may overflow, is each number looked at.
     """
     flat = array.reshape(-1)
-    return math.isfinite(np.dot(flat, flat)) or all(np.isfinite(block).all() for (block,) in blocks(flat))
+    lanes = [flat[lane] for lane in spread(flat.size, 1)]
+    if len(lanes) == 1:
+        total = partial(np.dot, flat, flat) if flat.size <= SHARED else partial(np.add.reduce, flat)
+        return lambda: math.isfinite(total()) or _each_is_finite(flat)
+    sums = np.zeros(len(lanes))
+
+    def add(lane: int) -> None:
+        sums[lane] = np.dot(lanes[lane], lanes[lane])
+
+    add_up = side_by_side([partial(add, lane) for lane in range(len(lanes))])
+
+    def look() -> bool:
+        add_up()
+        return math.isfinite(np.add.reduce(sums)) or _each_is_finite(flat)
+
+    return look
+
+
+def _each_is_finite(flat: Array) -> bool:
+    return all(np.isfinite(block).all() for (block,) in blocks(flat))
 
 
 @record

@@ -17,7 +17,7 @@ from declnet.plan.graph import Graph
 from declnet.plan.liveness import lay_out
 from declnet.plan.plan import Arena, Plan, bind, checking
 from declnet.plan.store import Store, take
-from declnet.runner.divergence import finite
+from declnet.runner.divergence import finiteness
 from declnet.runner.experiment import Experiment
 from declnet.runner.watch import UNWATCHED, Watch
 
@@ -111,7 +111,8 @@ class Optimization:
         self._calls_closure = any(optimizer.calls_closure for optimizer in settings)
         self._batch: Batch | None = None
         self._loss: float | None = None
-        self._gradient, self._params = store.gradient, store.vector[: store.gradient.size]
+        self._gradient_is_finite = finiteness(store.gradient)
+        self._params_are_finite = finiteness(store.vector[: store.gradient.size])
         pairs = list(zip(settings, store.slices, strict=True))
         self.groups = [self._group(optimizer, store, piece) for optimizer, piece in pairs]
         self._updates = [
@@ -135,7 +136,7 @@ class Optimization:
         if self._loss is None:
             if not math.isfinite(loss):
                 raise StepError(f"the loss is {loss}", "loss")
-            if not finite(self._gradient):  # before it is clipped, which can make infinity a number
+            if not self._gradient_is_finite():  # before it is clipped, which can make infinity a number
                 raise StepError("the gradient is not finite", "gradient")
             self._loss = loss
         if self._clip is not None:
@@ -157,7 +158,7 @@ class Optimization:
             update(settings, self.step_count)
         if self._loss is None:
             raise AssertionError("an optimizer that calls the closure itself has not done so")
-        if not finite(self._params):
+        if not self._params_are_finite():
             raise StepError("the parameters are not finite", "parameters", changed=True)
         if self._follow is not None:
             self._follow(self.step_count)
