@@ -19,7 +19,7 @@ from declnet.plan.store import Store
 from declnet.records import record
 
 SHARED = 10_000
-"""Elements above which OpenBLAS shares a dot product among threads of its own, which then are in the way of ours."""
+"""Elements above which OpenBLAS shares a dot product among threads of its own, which then stand in our way."""
 
 
 def finite(array: Array) -> bool:
@@ -28,8 +28,8 @@ def finite(array: Array) -> bool:
 
 
 def finiteness(array: Array) -> Callable[[], bool]:
-    """What says whether all numbers of an array are finite. A sum of their squares, or of themselves, shows it in one
-    pass; only where that is not finite, because it may overflow, is each number looked at.
+    """What says whether all numbers of an array are finite. A sum of their squares, or of themselves, shows it in
+    one pass; only where that is not finite, because it may overflow, is each number looked at.
     """
     flat = array.reshape(-1)
     lanes = [flat[lane] for lane in spread(flat.size, 1)]
