@@ -8,9 +8,9 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +18,23 @@ from declnet.core.spec import Array
 from declnet.errors import DataError, Diagnostic
 from declnet.errors import Path as KeyPath
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 GZIP = b"\x1f\x8b"
 """How every gzip stream begins."""
 
 DEFLATE = 1032
 """Deflate makes nothing smaller than to one part in so many: zlib's own statement, https://zlib.net/zlib_tech.html"""
+
+BOMB = 800
+"""More than so many times their packed size no real data unpack to: rows of a thousand one-hot doubles come to 750."""
+
+SMALL = 1 << 23
+"""Bytes that anything may unpack to."""
+
+SIP = 1 << 12
+"""Bytes of a packed file that are unpacked at a time, so that a bomb is met before it is in memory."""
 
 CHUNK = 1 << 20
 """Bytes read at a time into an array that is there already."""
@@ -55,15 +67,63 @@ def unpacked(path: Path, key: KeyPath = ("path",)) -> Iterator[IO[bytes]]:
     """The open file, and where it is gzipped what is in it: by its first bytes, whatever its name says."""
     with opened(path, key) as file:
         if file.peek(len(GZIP))[: len(GZIP)] == GZIP:
-            with gzip.GzipFile(fileobj=file, mode="rb") as inner:
-                yield inner  # type: ignore[misc] # an IO[bytes] but by name
+            with BufferedReader(_Unpacking(path, key, file), CHUNK) as inner:
+                yield inner
         else:
             yield file
 
 
+class _Unpacking(RawIOBase):
+    """What is in a gzipped file; a DataError where that turns out to be a bomb."""
+
+    def __init__(self, path: Path, key: KeyPath, file: BufferedReader) -> None:
+        self._path, self._key, self._file = path, key, file
+        self._taken = self._given = 0
+        self._inner = gzip.GzipFile(fileobj=_Sips(self), mode="rb")
+
+    def sip(self, size: int) -> bytes:
+        """Some more of the packed bytes."""
+        packed = self._file.read(min(size, SIP))
+        self._taken += len(packed)
+        return packed
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Unpack some bytes."""
+        count = self._inner.readinto(buffer)
+        self._given += count
+        if is_bomb(self._given, self._taken):
+            what = f"{self._taken:,} of its bytes unpack to {self._given:,} or more, as those of no real data do"
+            raise refusal(self._path, f"{what}; unpack it where it is meant so", self._key)
+        return count
+
+    def readable(self) -> bool:
+        """It is for reading alone."""
+        return True
+
+    def fileno(self) -> int:
+        """The packed file's."""
+        return self._file.fileno()
+
+
+class _Sips(RawIOBase):
+    """Gives a gzip reader little at a time, however much it asks for."""
+
+    def __init__(self, unpacking: _Unpacking) -> None:
+        self._unpacking = unpacking
+
+    def read(self, size: int = -1) -> bytes:
+        return self._unpacking.sip(size)
+
+
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Whether so few bytes unpack to so many as only those of a bomb do."""
+    return unpacked > max(SMALL, BOMB * packed)
+
+
 def at_most(file: IO[bytes]) -> int:
     """How many bytes can come of an open file: as many as there are, or as gzip can have packed into them."""
-    return os.fstat(file.fileno()).st_size * (DEFLATE if isinstance(file, gzip.GzipFile) else 1)
+    packed = isinstance(file, BufferedReader) and isinstance(file.raw, _Unpacking)
+    return os.fstat(file.fileno()).st_size * (DEFLATE if packed else 1)
 
 
 def _reason(error: OSError | ValueError) -> str:

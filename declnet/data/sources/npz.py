@@ -15,7 +15,7 @@ from pydantic import Field
 from declnet.core.registry import sources
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array
-from declnet.data.files import DEFLATE, opened, printable, refusal
+from declnet.data.files import CHUNK, DEFLATE, is_bomb, opened, printable, refusal
 from declnet.data.npy import Header, Malformed, loaded, mapped, read_header, require_rows
 from declnet.errors import Path as KeyPath
 
@@ -31,8 +31,8 @@ MOST = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 class NPZ(Source):
     """The arrays of an .npz file, as np.savez and np.savez_compressed write it; their first dimension is the rows.
 
-    An array that np.savez wrote is mapped into memory: only the rows that a batch takes are read, so it may be
-    larger than the memory. A compressed one is read whole. Objects are never unpickled.
+    An array that np.savez wrote is mapped into memory: once its check sum is found right, only the rows that a batch
+    takes are read, so it may be larger than the memory. A compressed one is read whole. Objects are never unpickled.
 
     Shape:
         each column: an array's name, and its shape without the first dimension. Integers stay integers (class
@@ -65,6 +65,7 @@ class NPZ(Source):
             for name in columns:
                 header, start = header_of(archive, known[name])
                 if start is not None and header.nbytes:
+                    _require_sum(archive, known[name])
                     arrays[name] = mapped(file, header, start)
                 else:
                     arrays[name] = unpacked_array(archive, known[name], header)
@@ -80,6 +81,11 @@ def header_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Header, 
         raise Malformed(
             f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its "
             f"{info.compress_size:,} can stand for"
+        )
+    if is_bomb(info.file_size, info.compress_size):
+        raise Malformed(
+            f"{info.filename!r} unpacks from {info.compress_size:,} bytes to {info.file_size:,}, as no real data do; "
+            "where it is meant so, save it with np.savez, and it is not unpacked but mapped"
         )
     try:
         with archive.open(info) as member:
@@ -100,9 +106,23 @@ def unpacked_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Head
         return loaded(member, header)
 
 
+def _require_sum(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Read a member to its end, where its check sum is compared: a map of it would never be."""
+    with archive.open(info) as member:
+        while member.read(CHUNK):
+            pass
+
+
 def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The arrays of an archive by name."""
-    files = {info.filename: info for info in archive.infolist()}
+    files: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = info.filename
+        if name in files:
+            raise Malformed(f"it has two members called {name!r}")
+        if name.startswith("/") or ".." in name.replace("\\", "/").split("/"):
+            raise Malformed(f"its member {name!r} is called as what lies outside of it")
+        files[name] = info
     return {name.removesuffix(".npy"): info for name, info in files.items() if name.endswith(".npy")}
 
 
