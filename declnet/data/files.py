@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
 import zlib
@@ -27,13 +26,13 @@ GZIP = b"\x1f\x8b"
 DEFLATE = 1032
 """Deflate makes nothing smaller than to one part in so many: zlib's own statement, https://zlib.net/zlib_tech.html"""
 
-BOMB = 800
-"""More than so many times their packed size no real data unpack to: rows of a thousand one-hot doubles come to 750."""
+BOMB = 500
+"""More than so many times their packed size no real texts unpack to: thousands of one-hot cells come to 400."""
 
-SMALL = 1 << 23
+SMALL = 1 << 20
 """Bytes that anything may unpack to."""
 
-SIP = 1 << 12
+SIP = 1 << 10
 """Bytes of a packed file that are unpacked at a time, so that a bomb is met before it is in memory."""
 
 CHUNK = 1 << 20
@@ -56,7 +55,7 @@ def opened(path: Path, key: KeyPath = ("path",)) -> Iterator[BufferedReader]:
     with file:
         try:
             yield file
-        except OSError as error:  # also gzip's, of a stream that is none or whose sum is wrong
+        except OSError as error:
             raise refusal(path, f"cannot be read: {_reason(error)}", key) from None
         except (EOFError, zlib.error) as error:
             raise refusal(path, f"is damaged: {error}", key) from None
@@ -74,27 +73,42 @@ def unpacked(path: Path, key: KeyPath = ("path",)) -> Iterator[IO[bytes]]:
 
 
 class _Unpacking(RawIOBase):
-    """What is in a gzipped file; a DataError where that turns out to be a bomb."""
+    """What is in a gzipped file, of one member or several; a DataError where that turns out to be a bomb."""
 
     def __init__(self, path: Path, key: KeyPath, file: BufferedReader) -> None:
         self._path, self._key, self._file = path, key, file
         self._taken = self._given = 0
-        self._inner = gzip.GzipFile(fileobj=_Sips(self), mode="rb")
-
-    def sip(self, size: int) -> bytes:
-        """Some more of the packed bytes."""
-        packed = self._file.read(min(size, SIP))
-        self._taken += len(packed)
-        return packed
+        self._packed = b""
+        self._inner = zlib.decompressobj(zlib.MAX_WBITS | 16)  # checks header, sum and length, as gzip has them
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Unpack some bytes."""
-        count = self._inner.readinto(buffer)
-        self._given += count
+        """Unpack some bytes; none at the end."""
+        view = memoryview(buffer)
+        while True:
+            if not self._packed:
+                self._packed = self._file.read(SIP)
+                self._taken += len(self._packed)
+            if self._inner.eof:
+                self._packed = self._packed.lstrip(b"\0")  # padding, as on tapes
+                if not self._packed and not self._file.peek(1):
+                    return 0
+                self._inner = zlib.decompressobj(zlib.MAX_WBITS | 16) if self._packed else self._inner
+                continue
+            if not self._packed:
+                raise EOFError("it ends before what is packed in it does")
+            if data := self._some(len(view)):
+                view[: len(data)] = data
+                return len(data)
+
+    def _some(self, most: int) -> bytes:
+        """Unpack what there is, up to so many bytes."""
+        data = self._inner.decompress(self._packed, most)
+        self._packed = self._inner.unused_data if self._inner.eof else self._inner.unconsumed_tail
+        self._given += len(data)
         if is_bomb(self._given, self._taken):
             what = f"{self._taken:,} of its bytes unpack to {self._given:,} or more, as those of no real data do"
             raise refusal(self._path, f"{what}; unpack it where it is meant so", self._key)
-        return count
+        return data
 
     def readable(self) -> bool:
         """It is for reading alone."""
@@ -105,19 +119,9 @@ class _Unpacking(RawIOBase):
         return self._file.fileno()
 
 
-class _Sips(RawIOBase):
-    """Gives a gzip reader little at a time, however much it asks for."""
-
-    def __init__(self, unpacking: _Unpacking) -> None:
-        self._unpacking = unpacking
-
-    def read(self, size: int = -1) -> bytes:
-        return self._unpacking.sip(size)
-
-
-def is_bomb(unpacked: int, packed: int) -> bool:
+def is_bomb(unpacked: int, packed: int, most: int = BOMB) -> bool:
     """Whether so few bytes unpack to so many as only those of a bomb do."""
-    return unpacked > max(SMALL, BOMB * packed)
+    return unpacked > max(SMALL, most * packed)
 
 
 def at_most(file: IO[bytes]) -> int:

@@ -6,6 +6,7 @@ scheduler has a state, and `meta`, a JSON text.
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
 import struct
@@ -19,7 +20,7 @@ import numpy as np
 
 from declnet.core.spec import Array
 from declnet.data.npy import Malformed
-from declnet.data.sources.npz import header_of, members, unpacked_array
+from declnet.data.sources.npz import OUTSIDE, header_of, members, unpacked_array
 from declnet.errors import CheckpointError
 from declnet.runner.files import machine, replacing
 
@@ -65,8 +66,7 @@ def load(path: Path) -> tuple[dict[str, Array], dict[str, object]]:
     """Read a checkpoint: its arrays and its meta. CheckpointError where it is damaged or newer."""
     with machine(f"read {path}"):
         try:
-            mode = path.stat().st_mode
-            if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # opening a FIFO would wait for its writer
+            if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for its writer
                 raise Malformed("it is not a file")
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 known = members(archive)
@@ -76,7 +76,9 @@ def load(path: Path) -> tuple[dict[str, Array], dict[str, object]]:
                 text = str(arrays.pop("meta"))
         except FileNotFoundError:
             raise CheckpointError(f"{path}: no such checkpoint") from None
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (OUTSIDE, errno.ELOOP):
+                raise
             what = str(error) or type(error).__name__
             raise CheckpointError(f"{path}: not a checkpoint of declnet, or damaged: {what}") from error
     return arrays, meta(path, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -22,8 +23,14 @@ from declnet.errors import Path as KeyPath
 LOCAL = struct.Struct("<4s22xHH")
 """A zip member's own header: its signature, and how long the name and the extra field are that follow it."""
 
+OUTSIDE = errno.EINVAL
+"""How the system refuses to go to a place before a file's start, where an archive speaks of one."""
+
 MOST = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 """What a byte in the file can stand for, by the two ways in which NumPy writes."""
+
+SPARSE = 800
+"""More than so many times their packed size no real arrays unpack to: thousands of one-hot doubles come to 750."""
 
 
 @sources.register
@@ -31,8 +38,9 @@ MOST = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 class NPZ(Source):
     """The arrays of an .npz file, as np.savez and np.savez_compressed write it; their first dimension is the rows.
 
-    An array that np.savez wrote is mapped into memory: once its check sum is found right, only the rows that a batch
-    takes are read, so it may be larger than the memory. A compressed one is read whole. Objects are never unpickled.
+    An array that np.savez wrote is mapped into memory once its check sum is found right: then only the rows that a
+    batch takes are read, so it may be larger than the memory. A compressed one is read whole. Objects are never
+    unpickled.
 
     Shape:
         each column: an array's name, and its shape without the first dimension. Integers stay integers (class
@@ -82,10 +90,10 @@ def header_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Header, 
             f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its "
             f"{info.compress_size:,} can stand for"
         )
-    if is_bomb(info.file_size, info.compress_size):
+    if is_bomb(info.file_size, info.compress_size, SPARSE):
         raise Malformed(
-            f"{info.filename!r} unpacks from {info.compress_size:,} bytes to {info.file_size:,}, as no real data do; "
-            "where it is meant so, save it with np.savez, and it is not unpacked but mapped"
+            f"{info.filename!r} unpacks from {info.compress_size:,} bytes to {info.file_size:,}, as no real data "
+            "do; where it is meant so, save it with np.savez, and it is not unpacked but mapped"
         )
     try:
         with archive.open(info) as member:
@@ -134,6 +142,10 @@ def archive_in(path: Path, file: BufferedReader) -> Iterator[zipfile.ZipFile]:
             yield archive
     except Malformed as error:
         raise refusal(path, str(error)) from None
+    except OSError as error:
+        if error.errno != OUTSIDE:
+            raise
+        raise refusal(path, "is damaged: it speaks of places before its start") from None
     except (zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, ValueError) as error:
         raise refusal(path, f"is not an .npz file, or damaged: {error}") from None
 
