@@ -16,7 +16,7 @@ from declnet.plan.store import Store
 from declnet.runner import checkpoint
 from declnet.runner.directory import folds_of
 from declnet.runner.experiment import Experiment, load, source_of
-from declnet.runner.files import machine
+from declnet.runner.files import content, machine
 from declnet.runner.transformed import CLASSES, TRANSFORMS, Learned
 
 Which = Literal["best", "last"]
@@ -91,13 +91,12 @@ class Trained:
 def read_summary(run: Path) -> dict[str, object] | None:
     """summary.json of a run, or of a cross-validation; None where that did not come to its end."""
     file = run / "summary.json"
-    if not file.exists():
+    text = content(file)
+    if text is None:
         return None
-    with machine(f"read {file}"):
-        text = file.read_bytes()
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: damaged, or not written by declnet: {error}") from None
     if not isinstance(found, dict):
         raise CheckpointError(f"{file}: damaged, or not written by declnet: not a JSON object")

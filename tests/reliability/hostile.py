@@ -12,7 +12,7 @@ from typing import Final
 from app.tiny import prepare
 from reliability.broken_arrays import npz
 from reliability.children import Children, Ended
-from reliability.hostile_files import CHANGES
+from reliability.hostile_files import CHANGES, RUN_FILES
 from reliability.promise import Outcome, Promise, Scale
 
 BYTES: Final = 256_000_000
@@ -72,7 +72,9 @@ def made_to_harm(scale: Scale) -> Outcome:
     """Checkpoints that someone has made, through the program."""
     failures: list[str] = []
     codes: Counter[str] = Counter()
-    chosen = list(CHANGES) if scale == "whole" else list(CHANGES)[::3]
+    changes = {name: ("checkpoints/last.npz", change) for name, change in CHANGES.items()}
+    changes |= {name: (name.partition(":")[0], change) for name, change in RUN_FILES.items()}
+    chosen = list(changes) if scale == "whole" else list(changes)[::4]
     peak = 0
     with tempfile.TemporaryDirectory() as name, Children(loaded=True) as children:
         good, folder = Path(name, "good"), Path(name, "folder")
@@ -85,7 +87,8 @@ def made_to_harm(scale: Scale) -> Outcome:
             assert right[0] == 0
             for change in chosen:
                 shutil.copytree(good, folder)
-                CHANGES[change](folder / "r" / "checkpoints" / "last.npz")
+                file, make = changes[change]
+                make(folder / "r" / file)
                 before = files(folder)
                 ended = children.declnet(folder, *arguments)
                 codes[f"{command} {ended.rc}"] += 1

@@ -198,3 +198,22 @@ CHANGES: Final[dict[str, Change]] = {
     "a thousand members more": lambda path: [with_member(f"model/{n}.npy")(path) for n in range(1000)],
 }
 """What is done to `last.npz` by someone who knows how it is made."""
+
+BRACKETS: Final = "[" * 100_000
+RUN_FILES: Final[dict[str, Change]] = {
+    f"{name}: {what}": change
+    for name in ("metrics.jsonl", "summary.json")
+    for what, change in {
+        "gone": lambda path: path.unlink(),
+        "nothing": lambda path: path.write_bytes(b""),
+        "a FIFO": to_fifo,
+        "a directory": lambda path: (path.unlink(), path.mkdir()),
+        "brackets": lambda path: path.write_text(BRACKETS, encoding="utf-8"),
+        "digits": lambda path: path.write_text("1" * 100_000, encoding="utf-8"),
+        "no UTF-8": lambda path: path.write_bytes(b"\xff\xfe\n\xff\n"),
+        "zeros": lambda path: path.write_bytes(bytes(1 << 20)),
+        "another epoch": lambda path: path.write_text('{"epoch": 7}\n', encoding="utf-8"),
+        "nan": lambda path: path.write_text('{"epoch": NaN}\n', encoding="utf-8"),
+    }.items()
+}
+"""The same of the other files that a run writes."""

@@ -117,6 +117,48 @@ REFUSED: dict[str, tuple[bytes | None, str]] = {
         "('EOF in multi-line statement', (2, 0))",
     ),
 }
+HARMFUL: dict[str, tuple[Callable[[zipfile.ZipFile], object], str]] = {
+    "a member twice": (
+        lambda file: file.writestr("meta.npy", npy(meta("{}"))),
+        "it has two members called 'meta.npy'",
+    ),
+    "a name that leads out of it": (
+        lambda file: file.writestr("../x.npy", npy(np.ones(3))),
+        "its member '../x.npy' is called as what lies outside of it",
+    ),
+    "a member that is no array": (
+        lambda file: file.writestr("read.me", "words"),
+        "its members are not those that a run writes",
+    ),
+    "a packed member": (
+        lambda file: file.writestr("x.npy", npy(np.ones(3)), zipfile.ZIP_DEFLATED),
+        "'x.npy' is packed, and a run packs nothing",
+    ),
+    "bytes behind an array": (
+        lambda file: file.writestr("x.npy", npy(np.ones(3)) + b"1"),
+        "'x.npy' is not an .npy file, or damaged: it goes on behind its array: its header speaks of 24 bytes, "
+        "shape (3,), and there are 25",
+    ),
+    "a header of more than there is": (
+        lambda file: file.writestr("x.npy", npy(np.ones(3)).replace(b"(3,), }       ", b"(3000000000,)}")),
+        "'x.npy' is not an .npy file, or damaged: it is cut short: its header speaks of 24,000,000,000 bytes, "
+        "shape (3000000000,), and there are 24",
+    ),
+}
+"""What someone can put into a checkpoint, and what is said of it."""
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("case", HARMFUL)
+def test_what_is_put_into_a_checkpoint(good: Path, case: str) -> None:
+    change, reason = HARMFUL[case]
+    with zipfile.ZipFile(good, "a") as archive:
+        change(archive)
+    with pytest.raises(CheckpointError) as caught:
+        load(good)
+    assert str(caught.value) == f"error: {good}: not a checkpoint of declnet, or damaged: {reason}"
+
+
 MISREAD = {
     "empty": (b"", DAMAGED + "File is not a zip file"),
     "truncated": (npz(meta=meta("{}"))[:-30], DAMAGED + "File is not a zip file"),
