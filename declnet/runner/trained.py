@@ -39,6 +39,8 @@ class Trained:
             self._require_files()
         arrays, meta = checkpoint.load(self.file)
         self.epoch = meta.get("epoch")
+        if type(self.epoch) is not int or self.epoch < 0:
+            raise CheckpointError(f"{self.file}: damaged: it names no epoch")
         # Where parameters are averaged, the average is what is evaluated; that of the best epoch is its model.
         self.state: dict[str, Array] = checkpoint.part(arrays, "model/") | checkpoint.part(arrays, "ema/")
         self._arrays = {name: array for name, array in arrays.items() if name.startswith((TRANSFORMS, CLASSES))}

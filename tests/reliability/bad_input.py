@@ -81,7 +81,7 @@ def cost(scale: Scale) -> Outcome:
         f"{worst[True][0]:.2f} s and {worst[True][1] / 1e6:.0f} MB; "
         f"an empty config takes {start:.2f} s and {least / 1e6:.0f} MB; "
         f"{len(chosen):,} in forks of a process that has imported declnet, with the time of a start added, and "
-        f"{len(own):,} of them in programs of their own as well; of what took more than half of it, the least of four"
+        f"{len(own):,} of them in programs of their own as well; the least of four runs where one took long"
     )
     return Outcome(len(chosen) + len(own), failures, figures)
 
