@@ -106,8 +106,8 @@ class _Unpacking(RawIOBase):
         self._packed = self._inner.unused_data if self._inner.eof else self._inner.unconsumed_tail
         self._given += len(data)
         if is_bomb(self._given, self._taken):
-            what = f"{self._taken:,} of its bytes unpack to {self._given:,} or more, as those of no real data do"
-            raise refusal(self._path, f"{what}; unpack it where it is meant so", self._key)
+            what = f"unpacks to more than {BOMB} times its size, as no real data do; unpack it where it is meant so"
+            raise refusal(self._path, what, self._key)
         return data
 
     def readable(self) -> bool:

@@ -158,6 +158,7 @@ class RunDirectory:
 
     def remove_summary(self) -> None:
         """The run goes on: it is not done."""
+        content(self._summary)  # refuses what is none
         with machine(f"remove {self._summary}"):
             self._summary.unlink(missing_ok=True)
             sync_folder(self.path)

@@ -87,13 +87,13 @@ def header_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Header, 
         raise Malformed(f"{info.filename!r} is packed as NumPy never does; write it with np.savez_compressed")
     if info.file_size > MOST[info.compress_type] * info.compress_size:
         raise Malformed(
-            f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its "
-            f"{info.compress_size:,} can stand for"
+            f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its packed ones can "
+            "stand for"
         )
     if is_bomb(info.file_size, info.compress_size, SPARSE):
         raise Malformed(
-            f"{info.filename!r} unpacks from {info.compress_size:,} bytes to {info.file_size:,}, as no real data "
-            "do; where it is meant so, save it with np.savez, and it is not unpacked but mapped"
+            f"{info.filename!r} unpacks to more than {SPARSE} times its size, as no real data do; where it is "
+            "meant so, save it with np.savez, and it is not unpacked but mapped"
         )
     try:
         with archive.open(info) as member:
