@@ -21,9 +21,9 @@ from typing import Any, Self
 
 CHECKOUT = Path(__file__).parents[2]
 
-CPU = 20
+CPU = 60
 """Seconds of a processor after which a command is ended: it hangs."""
-WALL = 120
+WALL = 300
 """Seconds after which a command is ended that only waits; the machine may be busy."""
 MEMORY = 4 << 30
 """Bytes of addresses that a command may take, so that one out of control does not take the machine with it."""

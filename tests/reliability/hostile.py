@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ from reliability.hostile_files import CHANGES, RUN_FILES
 from reliability.promise import Outcome, Promise, Scale
 
 BYTES: Final = 256_000_000
+STEPS: Final[Mapping[Scale, int]] = {"quick": 23, "whole": 1}
+"""Every so manieth place is changed."""
 READS: Final = Path(__file__).with_name("hostile_reads.py")
 MOMENTUM: Final = "optimizer.momentum=0.9"
 """So that there is a state of the optimizer."""
@@ -29,17 +32,16 @@ def stopped_run(children: Children, folder: Path) -> None:
 
 
 def bytes_changed(scale: Scale) -> Outcome:
-    """Flipped bytes and truncations of a checkpoint and of archives, stored and packed."""
+    """Flipped bytes and truncations of a checkpoint and of an archive of data."""
     cases, failures, figures = 0, [], []
-    # A checkpoint is read as a whole in a run's folder; the steps are 1 where all of it is wanted.
     with tempfile.TemporaryDirectory() as name, Children(loaded=False) as children:
         folder = Path(name)
         stopped_run(children, folder)
         shutil.copy(folder / "r" / "checkpoints" / "last.npz", folder / "c.npz")
         npz()(folder)
-        files = {"checkpoint": ("c.npz", 1), "archive": ("a.npz", 1)}
-        for kind, (file, step) in files.items() if scale == "whole" else [("checkpoint", ("c.npz", 7))]:
-            ended = children.python(folder, READS, kind, file, step)
+        for kind, file in {"checkpoint": "c.npz", "archive": "a.npz"}.items():
+            size = (folder / file).stat().st_size
+            ended = children.python(folder, READS, kind, file, STEPS[scale])
             found = json.loads(ended.stdout) if ended.rc == 0 else {"counts": {}, "strange": [ended.stderr[-500:]]}
             counts = Counter(found["counts"])
             cases += sum(counts[what] for what in ("header", "elsewhere", "cut"))
@@ -51,8 +53,7 @@ def bytes_changed(scale: Scale) -> Outcome:
                 f"{counts[f'{what} the same']:,} the same bits"
                 for what in ("header", "elsewhere", "cut")
             )
-            size = (folder / "r" / "checkpoints" / "last.npz").stat().st_size if kind == "checkpoint" else None
-            figures.append(f"{kind}{f' of {size:,} bytes' if size else ''}, {ended.peak / 1e6:.0f} MB: {parts}")
+            figures.append(f"{kind} of {size:,} bytes, {ended.peak / 1e6:.0f} MB: {parts}")
     return Outcome(max(cases, 1), failures, "; ".join(figures))
 
 

@@ -1,5 +1,5 @@
 """Reads changed checkpoints and archives one after another, and says what came of them: a program, so that its
-memory is its own. Arguments: `checkpoint` or `archive`, the file, and how many bytes it is cut by at a time.
+memory is its own. Arguments: `checkpoint` or `archive`, the file, and a step: 1 for all of it, n for an nth part.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ READERS: dict[str, tuple[Callable[[Path], Bits], type[DeclnetError]]] = {
 
 def changes(content: bytes, step: int) -> Iterator[tuple[str, str, bytes]]:
     """What is done to the content: the kind of thing, which, and what comes of it."""
-    for name, changed in flipped(content, headers(content)):
+    for name, changed in flipped(content, headers(content)[::step]):
         yield "header", name, changed
-    for name, changed in flipped(content, elsewhere(content, ELSEWHERE)):
+    for name, changed in flipped(content, elsewhere(content, ELSEWHERE // step)):
         yield "elsewhere", name, changed
     for name, changed in cut(content, step):
         yield "cut", name, changed
