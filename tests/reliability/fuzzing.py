@@ -185,7 +185,7 @@ def broken(check: Callable[[], None]) -> list[str]:
 def outcome(found: Mapping[str, tuple[Tried, list[str]]]) -> Outcome:
     failures = [f"{name}: {line}" for name, (_, lines) in found.items() for line in lines]
     figures = "; ".join(
-        f"{name}: {tried.count:,}, of which {tried.ends[0]:,} were right all the same, at most {tried.cpu:.2f} s "
+        f"{name}: {tried.count:,}, of which {tried.ends[0]:,} ended with 0, at most {tried.cpu:.2f} s "
         f"and {tried.peak / 1e6:.0f} MB"
         for name, (tried, _) in found.items()
     )
