@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from declnet.config.document import clip
 from declnet.config.expected import Words
 from declnet.config.loop import Loop
 from declnet.config.split import Split
@@ -33,7 +34,7 @@ def _directory_name(name: str) -> str:
     if not re.fullmatch(DIRECTORY, name):
         raise ValueError(
             "a name is up to 100 letters, digits, dots, dashes and underscores, starting with a letter or "
-            f"digit, because it names a directory; got {name!r}"
+            f"digit, because it names a directory; got {clip(name)!r}"
         )
     return name
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -18,11 +17,23 @@ from declnet.core.spec import Array
 from declnet.errors import DataError, Diagnostic
 from declnet.errors import Path as KeyPath
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 GZIP = b"\x1f\x8b"
 """How every gzip stream begins."""
 
 DEFLATE = 1032
 """Deflate makes nothing smaller than to one part in so many: zlib's own statement, https://zlib.net/zlib_tech.html"""
+
+BOMB = 500
+"""More than so many times their packed size no real texts unpack to: thousands of one-hot cells come to 400."""
+
+SMALL = 1 << 20
+"""Bytes that anything may unpack to."""
+
+SIP = 1 << 10
+"""Bytes of a packed file that are unpacked at a time, so that a bomb is met before it is in memory."""
 
 CHUNK = 1 << 20
 """Bytes read at a time into an array that is there already."""
@@ -44,7 +55,7 @@ def opened(path: Path, key: KeyPath = ("path",)) -> Iterator[BufferedReader]:
     with file:
         try:
             yield file
-        except OSError as error:  # also gzip's, of a stream that is none or whose sum is wrong
+        except OSError as error:
             raise refusal(path, f"cannot be read: {_reason(error)}", key) from None
         except (EOFError, zlib.error) as error:
             raise refusal(path, f"is damaged: {error}", key) from None
@@ -55,15 +66,68 @@ def unpacked(path: Path, key: KeyPath = ("path",)) -> Iterator[IO[bytes]]:
     """The open file, and where it is gzipped what is in it: by its first bytes, whatever its name says."""
     with opened(path, key) as file:
         if file.peek(len(GZIP))[: len(GZIP)] == GZIP:
-            with gzip.GzipFile(fileobj=file, mode="rb") as inner:
-                yield inner  # type: ignore[misc] # an IO[bytes] but by name
+            with BufferedReader(_Unpacking(path, key, file), CHUNK) as inner:
+                yield inner
         else:
             yield file
 
 
+class _Unpacking(RawIOBase):
+    """What is in a gzipped file, of one member or several; a DataError where that turns out to be a bomb."""
+
+    def __init__(self, path: Path, key: KeyPath, file: BufferedReader) -> None:
+        self._path, self._key, self._file = path, key, file
+        self._taken = self._given = 0
+        self._packed = b""
+        self._inner = zlib.decompressobj(zlib.MAX_WBITS | 16)  # checks header, sum and length, as gzip has them
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        """Unpack some bytes; none at the end."""
+        view = memoryview(buffer)
+        while True:
+            if not self._packed:
+                self._packed = self._file.read(SIP)
+                self._taken += len(self._packed)
+            if self._inner.eof:
+                self._packed = self._packed.lstrip(b"\0")  # padding, as on tapes
+                if not self._packed and not self._file.peek(1):
+                    return 0
+                self._inner = zlib.decompressobj(zlib.MAX_WBITS | 16) if self._packed else self._inner
+                continue
+            if not self._packed:
+                raise EOFError("it ends before what is packed in it does")
+            if data := self._some(len(view)):
+                view[: len(data)] = data
+                return len(data)
+
+    def _some(self, most: int) -> bytes:
+        """Unpack what there is, up to so many bytes."""
+        data = self._inner.decompress(self._packed, most)
+        self._packed = self._inner.unused_data if self._inner.eof else self._inner.unconsumed_tail
+        self._given += len(data)
+        if is_bomb(self._given, self._taken):
+            what = f"unpacks to more than {BOMB} times its size, as no real data do; unpack it where it is meant so"
+            raise refusal(self._path, what, self._key)
+        return data
+
+    def readable(self) -> bool:
+        """It is for reading alone."""
+        return True
+
+    def fileno(self) -> int:
+        """The packed file's."""
+        return self._file.fileno()
+
+
+def is_bomb(unpacked: int, packed: int, most: int = BOMB) -> bool:
+    """Whether so few bytes unpack to so many as only those of a bomb do."""
+    return unpacked > max(SMALL, most * packed)
+
+
 def at_most(file: IO[bytes]) -> int:
     """How many bytes can come of an open file: as many as there are, or as gzip can have packed into them."""
-    return os.fstat(file.fileno()).st_size * (DEFLATE if isinstance(file, gzip.GzipFile) else 1)
+    packed = isinstance(file, BufferedReader) and isinstance(file.raw, _Unpacking)
+    return os.fstat(file.fileno()).st_size * (DEFLATE if packed else 1)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -75,7 +75,7 @@ def kind_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> Kind | None:
 
 
 def read_header(file: IO[bytes], length: int) -> Header:
-    """The header at the start of a file of this length, which has to hold all that the header speaks of."""
+    """The header at the start of a file of this length, which has to hold what that speaks of, and no more."""
     start = BytesIO(file.read(HEADER))
     try:
         with catch_warnings():
@@ -86,13 +86,15 @@ def read_header(file: IO[bytes], length: int) -> Header:
             read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, fortran, dtype = read(start)
     except NOT_A_HEADER as error:
-        raise Malformed(f"its header is not one that NumPy writes: {first_line(error)}") from None
+        what = first_line(error).partition(": <")[0]  # without the address of what Python cannot read as a literal
+        raise Malformed(f"its header is not one that NumPy writes: {what}") from None
     if any(size < 0 for size in shape):
         raise Malformed(f"its header speaks of a shape {shape}")
     header = Header(dtype, shape, fortran, start.tell())
-    if header.size + header.nbytes > length:
+    if header.size + header.nbytes != length and not dtype.hasobject:  # those are pickled, and never read
+        what = "is cut short" if header.size + header.nbytes > length else "goes on behind its array"
         raise Malformed(
-            f"it is cut short: its header speaks of {header.nbytes:,} bytes, shape {shape}, and there are "
+            f"it {what}: its header speaks of {header.nbytes:,} bytes, shape {shape}, and there are "
             f"{max(0, length - header.size):,}"
         )
     return header

@@ -6,18 +6,21 @@ scheduler has a state, and `meta`, a JSON text.
 
 from __future__ import annotations
 
+import errno
 import json
+import stat
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO
 
 import numpy as np
 
 from declnet.core.spec import Array
+from declnet.data.npy import Malformed
+from declnet.data.sources.npz import OUTSIDE, header_of, members, unpacked_array
 from declnet.errors import CheckpointError
 from declnet.runner.files import machine, replacing
 
@@ -25,20 +28,20 @@ FORMAT = 1
 """Version of the layout; a reader refuses a newer one."""
 
 DAMAGE = (
-    ValueError,  # NumPy: a header or a pickle; JSON; UTF-8
-    KeyError,  # no meta
+    Malformed,
+    ValueError,  # a text that is none
     EOFError,
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
-    SyntaxError,  # NumPy parses headers as Python literals
-    TokenError,  # as those of Python 2, where they are none
-    TypeError,
     NotImplementedError,  # a compression nobody uses
     RuntimeError,  # an encrypted member
     OverflowError,
 )
 """What reading an archive can raise where its bytes are not what was written."""
+
+KINDS = "fiubU"
+"""NumPy's letters of the dtypes that a run writes: numbers, and texts for names and for `meta`."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date every member carries, so that the same run writes the same bytes."""
@@ -63,12 +66,19 @@ def load(path: Path) -> tuple[dict[str, Array], dict[str, object]]:
     """Read a checkpoint: its arrays and its meta. CheckpointError where it is damaged or newer."""
     with machine(f"read {path}"):
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for its writer
+                raise Malformed("it is not a file")
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-                arrays = {_name(member): _array(archive, member) for member in archive.namelist()}
-            text = str(arrays.pop("meta"))
+                known = members(archive)
+                if "meta" not in known or len(known) < len(archive.infolist()):
+                    raise Malformed("its members are not those that a run writes")
+                arrays = {name: _array(archive, member) for name, member in known.items()}
+                text = str(arrays.pop("meta"))
         except FileNotFoundError:
             raise CheckpointError(f"{path}: no such checkpoint") from None
-        except DAMAGE as error:
+        except (*DAMAGE, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in (OUTSIDE, errno.ELOOP):
+                raise
             what = str(error) or type(error).__name__
             raise CheckpointError(f"{path}: not a checkpoint of declnet, or damaged: {what}") from error
     return arrays, meta(path, text)
@@ -89,14 +99,14 @@ def meta(path: Path, text: str) -> dict[str, object]:
     return found
 
 
-def _name(member: str) -> str:
-    return member.removesuffix(".npy")
-
-
-def _array(archive: zipfile.ZipFile, member: str) -> Array:
-    with archive.open(member) as file:
-        array: Array = np.lib.format.read_array(file, allow_pickle=False)
-    return array
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Array:
+    """A member's array, which takes no more memory than there are bytes in the file."""
+    if member.compress_type != zipfile.ZIP_STORED:
+        raise Malformed(f"{member.filename!r} is packed, and a run packs nothing")
+    header, _ = header_of(archive, member)
+    if header.dtype.kind not in KINDS:
+        raise Malformed(f"{member.filename!r} holds neither numbers nor texts, but {header.dtype}")
+    return unpacked_array(archive, member, header)
 
 
 def part(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:

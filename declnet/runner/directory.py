@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from declnet.errors import BusyError, CheckpointError, ConfigError
-from declnet.runner.files import lock, machine, replacing, sync_folder
+from declnet.runner.files import content, lock, machine, replacing, sync_folder
 
 RUNS = Path("runs")
 
@@ -122,13 +122,12 @@ class RunDirectory:
 
     def cut(self, epoch: int) -> list[Record]:
         """Leave only the lines up to an epoch in metrics.jsonl, and read them: the rest is trained again."""
-        with machine(f"read {self._metrics}"):
-            text = self._metrics.read_bytes() if self._metrics.exists() else b""
+        text = content(self._metrics) or b""
         try:
             lines = text.split(b"\n")[:epoch]
             records: list[Record] = [json.loads(line, parse_constant=int) for line in lines]  # NaN is no int
             right = [record["epoch"] for record in records] == list(range(1, epoch + 1))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             right = False
         if not right:
             raise CheckpointError(
@@ -148,11 +147,10 @@ class RunDirectory:
 
     def summary(self) -> dict[str, object] | None:
         """The summary of a run that is done, else None."""
-        with machine(f"read {self._summary}"):
-            text = self._summary.read_bytes() if self._summary.exists() else None
+        text = content(self._summary)
         try:
             found = None if text is None else json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             found = text
         if not isinstance(found, dict | None):
             raise CheckpointError(f"{self._summary}: damaged; remove it, and it is made again")
@@ -160,6 +158,7 @@ class RunDirectory:
 
     def remove_summary(self) -> None:
         """The run goes on: it is not done."""
+        content(self._summary)  # refuses what is none
         with machine(f"remove {self._summary}"):
             self._summary.unlink(missing_ok=True)
             sync_folder(self.path)

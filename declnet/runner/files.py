@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from declnet.errors import MachineError
+from declnet.errors import CheckpointError, MachineError
 
 
 @contextmanager
@@ -39,6 +39,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def content(path: Path) -> bytes | None:
+    """What is in a file of a run; None where there is no such file. CheckpointError where it is none."""
+    with machine(f"read {path}"):
+        if not path.exists():
+            return None
+        if not path.is_file():  # opening a FIFO would wait for its writer
+            raise CheckpointError(f"{path}: damaged: this is not a file")
+        return path.read_bytes()
 
 
 UNLOCKABLE = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, errno.ENOSYS)

@@ -109,10 +109,10 @@ def located(experiment: Experiment, source: Source, part: Part | None) -> Iterat
         yield
     except RowError as error:
         mark = None if error.column is None else source.locate(error.row, error.column)
-        if mark is None and part is not None:
-            path, message = (*SPLIT, part), error.diagnostics[0].message  # with the row's number
-            raise DataError(Diagnostic(message, path, experiment.document.mark(path))) from None
-        raise DataError(Diagnostic(error.message, mark=mark)) if mark else error from None
+        if mark is not None:
+            raise DataError(Diagnostic(error.message, mark=mark)) from None
+        path, message = SOURCE if part is None else (*SPLIT, part), error.diagnostics[0].message  # with the row
+        raise DataError(Diagnostic(message, path, experiment.document.mark(path))) from None
     except DataError as error:
         base = SOURCE if part is None else (*SPLIT, part)
         raise DataError(*placed(error, experiment.document, base)) from None

@@ -72,7 +72,8 @@ class Rows:
         self._drop_last = self._training and experiment.config.loop.drop_last
         self._fields = experiment.inputs | experiment.targets
         self._gathered = gathered or Gathered(experiment, alone=alone)
-        self.splits: dict[str, Array] = {} if alone else self._split()
+        with located(experiment, self._gathered.pieces[0].source, None):
+            self.splits: dict[str, Array] = {} if alone else self._split()
         self._starts = np.array([piece.start for piece in self._gathered.pieces])
         train, first = self.splits.get("train", np.arange(0)), self._gathered.pieces[0]
         with located(experiment, first.source, None):

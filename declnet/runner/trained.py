@@ -16,7 +16,7 @@ from declnet.plan.store import Store
 from declnet.runner import checkpoint
 from declnet.runner.directory import folds_of
 from declnet.runner.experiment import Experiment, load, source_of
-from declnet.runner.files import machine
+from declnet.runner.files import content, machine
 from declnet.runner.transformed import CLASSES, TRANSFORMS, Learned
 
 Which = Literal["best", "last"]
@@ -39,6 +39,8 @@ class Trained:
             self._require_files()
         arrays, meta = checkpoint.load(self.file)
         self.epoch = meta.get("epoch")
+        if type(self.epoch) is not int or self.epoch < 0:
+            raise CheckpointError(f"{self.file}: damaged: it names no epoch")
         # Where parameters are averaged, the average is what is evaluated; that of the best epoch is its model.
         self.state: dict[str, Array] = checkpoint.part(arrays, "model/") | checkpoint.part(arrays, "ema/")
         self._arrays = {name: array for name, array in arrays.items() if name.startswith((TRANSFORMS, CLASSES))}
@@ -91,13 +93,12 @@ class Trained:
 def read_summary(run: Path) -> dict[str, object] | None:
     """summary.json of a run, or of a cross-validation; None where that did not come to its end."""
     file = run / "summary.json"
-    if not file.exists():
+    text = content(file)
+    if text is None:
         return None
-    with machine(f"read {file}"):
-        text = file.read_bytes()
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: damaged, or not written by declnet: {error}") from None
     if not isinstance(found, dict):
         raise CheckpointError(f"{file}: damaged, or not written by declnet: not a JSON object")

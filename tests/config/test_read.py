@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from declnet.config.document import clip
 from declnet.config.dump import dump
 from declnet.config.yaml import loads
 from declnet.core.registry import REGISTRIES
@@ -613,7 +614,7 @@ def test_a_component_cannot_be_called(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a/b", "../x", ".x", "-x", "''", "a b", "é", "a" * 101])
 def test_a_run_cannot_be_called(folder: Path, name: str) -> None:
-    shown = repr(name.strip("'"))
+    shown = repr(clip(name.strip("'")))
     assert refused(text_of(f"name: {name}")) == [f"1:7: {DIRECTORY}{shown}"]
 
 

@@ -116,9 +116,11 @@ def test_damaged_gzip(refusal: Refusal) -> None:
         assert refusal(source(gzip.compress(idx(PIXELS))[: len(content) % 30], idx(LABELS)).columns)
     whole = gzip.compress(idx(PIXELS))
     made = source(whole[:-8] + bytes(8), idx(LABELS))
-    assert "CRC" in refusal(lambda: made.read(["image"]))
+    assert "is damaged: Error -3 while decompressing data: incorrect data check" in refusal(
+        lambda: made.read(["image"])
+    )
     made = source(whole[:-9], idx(LABELS))
-    assert "is damaged: Compressed file ended" in refusal(lambda: made.read(["image"]))
+    assert "is damaged: it ends before what is packed in it does" in refusal(lambda: made.read(["image"]))
 
 
 def test_as_many_labels_as_images(refusal: Refusal) -> None:

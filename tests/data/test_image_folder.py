@@ -152,9 +152,9 @@ def test_a_run(command: Command) -> None:
     Path("c.yaml").write_text(CONFIG % 2, encoding="utf-8")
     refused = command("train", "c.yaml")
     assert (refused.rc, refused.stdout) == (3, "")
-    assert refused.stderr == (
-        "error: the class 2 does not exist: the model's output has 2, 0 to 1; there are 3 folders: a, b and c "
-        "(row 9)\n"
+    assert refused.stderr.startswith(
+        "c.yaml:1:16: error: data.source: the class 2 does not exist: the model's output has 2, 0 to 1; "
+        "there are 3 folders: a, b and c (row 9)\n"
     )
 
 

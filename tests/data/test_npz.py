@@ -18,6 +18,7 @@ from declnet.data import table
 from declnet.data.sources.npz import NPY, NPZ
 from declnet.errors import ConfigError, DataError
 from declnet.runner.experiment import load
+from declnet.runner.rows import Rows
 
 if TYPE_CHECKING:
     from conftest import Command
@@ -235,6 +236,68 @@ def test_damage_anywhere(save: str) -> None:
     assert refused > 50
 
 
+def test_a_mapped_array_is_the_one_that_was_written(refusal: Refusal) -> None:
+    """A changed number is found, though a map of the file would never compare check sums."""
+    np.savez("a.npz", x=FLOATS)
+    raw = bytearray(Path("a.npz").read_bytes())
+    raw[raw.index(FLOATS.tobytes()) + 9] ^= 1
+    Path("a.npz").write_bytes(raw)
+    assert "Bad CRC-32 for file 'x.npy'" in refusal(lambda: NPZ(path=Path("a.npz")).read(["x"]))
+
+
+def test_bytes_behind_an_array(refusal: Refusal) -> None:
+    reason = "it goes on behind its array: its header speaks of 20 bytes, shape (5,), and there are 24"
+    content = header("(5,)") + bytes(24)
+    Path("x.npy").write_bytes(content)
+    assert refusal(NPY(files={"x": Path("x.npy")}).columns).endswith(reason)
+    Path("a.npz").write_bytes(packed(content))
+    assert refusal(NPZ(path=Path("a.npz")).columns).endswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (("x.npy", "x.npy"), "it has two members called 'x.npy'"),
+        (("../x.npy",), "its member '../x.npy' is called as what lies outside of it"),
+        (("a/../../x.npy",), "its member 'a/../../x.npy' is called as what lies outside of it"),
+        (("..\\x.npy",), r"its member '..\\x.npy' is called as what lies outside of it"),
+        (("/x.npy",), "its member '/x.npy' is called as what lies outside of it"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_names_that_an_archive_cannot_have(names: tuple[str, ...], reason: str, refusal: Refusal) -> None:
+    with zipfile.ZipFile("a.npz", "w") as archive:
+        for name in names:
+            archive.writestr(name, header("(1,)") + bytes(4))
+    assert refusal(NPZ(path=Path("a.npz")).columns) == f"path: a.npz: {reason}"
+
+
+def test_a_bomb_is_not_unpacked(refusal: Refusal) -> None:
+    zeros = np.zeros((1 << 21,), np.float32)
+    np.savez_compressed("a.npz", x=zeros)
+    source = NPZ(path=Path("a.npz"))
+    tracemalloc.start()
+    try:
+        assert "'x.npy' unpacks to more than 800 times its size, as no real data do; where it is" in refusal(
+            source.columns
+        )
+        assert tracemalloc.get_traced_memory()[1] < 2e6
+    finally:
+        tracemalloc.stop()
+    np.savez("a.npz", x=zeros)
+    assert len(source.read(["x"])["x"]) == len(zeros)
+
+
+def test_a_wrong_number_is_shown_where_the_config_names_the_source() -> None:
+    np.savez("a.npz", x=np.where(PIXELS == 7, np.inf, PIXELS), y=LABELS % 2)
+    Path("c.yaml").write_text(CONFIG % "x", encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        Rows(load("c.yaml"))
+    assert [item.headline for item in caught.value.diagnostics] == [
+        "c.yaml:2:11: error: data.source: column 'x': inf is not a finite number (row 2)"
+    ]
+
+
 def test_encrypted_and_foreign_members(refusal: Refusal) -> None:
     raw = bytearray(packed(header("(1,)") + bytes(4)))
     raw[6] |= 1
@@ -278,8 +341,6 @@ loop: {epochs: 1, batch_size: 32}
 @pytest.mark.parametrize("kind", ["float32", "uint8", "float64"])
 def test_a_mapped_file_is_not_copied(kind: str) -> None:
     """Rows are gathered from the file: the whole of it never takes memory of the process's own."""
-    from declnet.runner.rows import Rows
-
     np.save("x.npy", np.zeros((4000, 100, 100), kind))
     np.save("y.npy", np.arange(4000) % 2)
     for dtype in ("float32", "float64"):

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from reliability import bad_input, fuzzing, hostile
 from reliability.promise import Promise
 
-SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {}
+SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
+    "Bad input": bad_input.PROMISES,
+    "Hostile checkpoints and data": hostile.PROMISES,
+    "Fuzzing": fuzzing.PROMISES,
+}
 """The headings of the page, and what is below each."""
 
 PROMISES: Final = {promise.name: promise for promises in SECTIONS.values() for promise in promises}

@@ -56,6 +56,7 @@ def with_header(text: str) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode())
+        archive.writestr("meta.npy", npy(meta('{"format": 1}')))
     return file.getvalue()
 
 
@@ -95,7 +96,7 @@ def test_the_same_state_gives_the_same_bytes(good: Path, tmp_path: Path) -> None
 DAMAGED = "c.npz: not a checkpoint of declnet, or damaged: "
 REFUSED: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "c.npz: no such checkpoint"),
-    "without meta": (npz(weight=np.ones(3)), DAMAGED + "'meta'"),
+    "without meta": (npz(weight=np.ones(3)), DAMAGED + "its members are not those that a run writes"),
     "meta is no JSON": (
         npz(meta=meta("{x")),
         DAMAGED + "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
@@ -108,13 +109,56 @@ REFUSED: dict[str, tuple[bytes | None, str]] = {
     ),
     "objects": (
         npz(meta=meta('{"format": 1}'), x=np.array([None])),
-        DAMAGED + "Object arrays cannot be loaded when allow_pickle=False",
+        DAMAGED + "'x.npy' holds neither numbers nor texts, but object",
     ),
     "header of no language": (
         with_header("{'descr': (\n"),
-        DAMAGED + "('EOF in multi-line statement', (2, 0))",
+        DAMAGED + "'x.npy' is not an .npy file, or damaged: its header is not one that NumPy writes: "
+        "('EOF in multi-line statement', (2, 0))",
     ),
 }
+HARMFUL: dict[str, tuple[Callable[[zipfile.ZipFile], object], str]] = {
+    "a member twice": (
+        lambda file: file.writestr("meta.npy", npy(meta("{}"))),
+        "it has two members called 'meta.npy'",
+    ),
+    "a name that leads out of it": (
+        lambda file: file.writestr("../x.npy", npy(np.ones(3))),
+        "its member '../x.npy' is called as what lies outside of it",
+    ),
+    "a member that is no array": (
+        lambda file: file.writestr("read.me", "words"),
+        "its members are not those that a run writes",
+    ),
+    "a packed member": (
+        lambda file: file.writestr("x.npy", npy(np.ones(3)), zipfile.ZIP_DEFLATED),
+        "'x.npy' is packed, and a run packs nothing",
+    ),
+    "bytes behind an array": (
+        lambda file: file.writestr("x.npy", npy(np.ones(3)) + b"1"),
+        "'x.npy' is not an .npy file, or damaged: it goes on behind its array: its header speaks of 24 bytes, "
+        "shape (3,), and there are 25",
+    ),
+    "a header of more than there is": (
+        lambda file: file.writestr("x.npy", npy(np.ones(3)).replace(b"(3,), }       ", b"(3000000000,)}")),
+        "'x.npy' is not an .npy file, or damaged: it is cut short: its header speaks of 24,000,000,000 bytes, "
+        "shape (3000000000,), and there are 24",
+    ),
+}
+"""What someone can put into a checkpoint, and what is said of it."""
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("case", HARMFUL)
+def test_what_is_put_into_a_checkpoint(good: Path, case: str) -> None:
+    change, reason = HARMFUL[case]
+    with zipfile.ZipFile(good, "a") as archive:
+        change(archive)
+    with pytest.raises(CheckpointError) as caught:
+        load(good)
+    assert str(caught.value) == f"error: {good}: not a checkpoint of declnet, or damaged: {reason}"
+
+
 MISREAD = {
     "empty": (b"", DAMAGED + "File is not a zip file"),
     "truncated": (npz(meta=meta("{}"))[:-30], DAMAGED + "File is not a zip file"),
@@ -141,12 +185,25 @@ def test_what_is_no_checkpoint(folder: Path, case: str) -> None:
     gc.collect()  # a file left open is told here, as a warning, and not in some later test
 
 
-@pytest.mark.parametrize(("path", "reason"), [(".", "Is a directory"), ("file/c.npz", "Not a directory")])
-def test_what_the_machine_refuses_to_read(folder: Path, path: str, reason: str) -> None:
+def test_what_the_machine_refuses_to_read(folder: Path) -> None:
     Path("file").touch()
     with pytest.raises(MachineError) as caught:
-        load(Path(path))
-    assert str(caught.value) == f"error: cannot read {path}: {reason}"
+        load(Path("file/c.npz"))
+    assert str(caught.value) == "error: cannot read file/c.npz: Not a directory"
+
+
+def test_what_is_no_file(folder: Path) -> None:
+    os.mkfifo("pipe")
+    Path("loop").symlink_to("loop")
+    for path, reason in {
+        ".": "it is not a file",
+        "pipe": "it is not a file",
+        "/dev/zero": "it is not a file",
+        "loop": "[Errno 40] Too many levels of symbolic links: 'loop'",
+    }.items():
+        with pytest.raises(CheckpointError) as caught:
+            load(Path(path))
+        assert str(caught.value) == f"error: {path}: not a checkpoint of declnet, or damaged: {reason}"
 
 
 def outcome(path: Path) -> Exception | None:

@@ -134,7 +134,10 @@ def test_a_run_directory_can_be_moved_with_its_table(fit: Callable[..., Trained]
             REGRESSION,
             "1",
             ["data.split={train: 0.98, val: 0.001, test: 0}"],
-            "error: the source has 60 rows, too few for a val share of 0.001",
+            "c.yaml:2:16: error: data.source: the source has 60 rows, too few for a val share of 0.001\n"
+            "    data: {source: {type: CSV, path: sub/t.csv}, inputs: [a, b], targets: [c], "
+            "split: {train: 0.8, val: 0.1, test: 0.1}}\n"
+            "                   ^",
         ),
         (
             REGRESSION,

@@ -92,6 +92,26 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints/last.npz"])
+def test_a_pipe_in_the_place_of_a_file(name: str) -> None:
+    """Reading it would wait for whoever writes to it."""
+    started(stop=(3, 2))
+    Path("r", name).unlink()
+    os.mkfifo(Path("r", name))
+    with pytest.raises(CheckpointError, match="not a file"):
+        continued()
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 10_000, "nan", "{", '{"epoch": 1}'])
+def test_metrics_that_are_none(text: str) -> None:
+    started(stop=(3, 2))
+    Path("r/metrics.jsonl").write_text(f"{text}\n" * 2, encoding="utf-8")
+    with pytest.raises(
+        CheckpointError, match=r"r/metrics.jsonl: damaged: expected a line for each of the 2 epochs"
+    ):
+        continued()
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_a_run_cannot_go_on_from(case: str) -> None:
     started(stop=(3, 2))
@@ -120,9 +140,10 @@ def test_other_data(table: Path) -> None:
     continued()
 
 
-def test_a_summary_that_is_none() -> None:
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, "1" * 10_000])
+def test_a_summary_that_is_none(text: str) -> None:
     started()
-    Path("r/summary.json").write_text("{", encoding="utf-8")
+    Path("r/summary.json").write_text(text, encoding="utf-8")
     with pytest.raises(CheckpointError) as caught:
         continued()
     assert str(caught.value) == "error: r/summary.json: damaged; remove it, and it is made again"

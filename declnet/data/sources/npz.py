@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -15,15 +16,21 @@ from pydantic import Field
 from declnet.core.registry import sources
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array
-from declnet.data.files import DEFLATE, opened, printable, refusal
+from declnet.data.files import CHUNK, DEFLATE, is_bomb, opened, printable, refusal
 from declnet.data.npy import Header, Malformed, loaded, mapped, read_header, require_rows
 from declnet.errors import Path as KeyPath
 
 LOCAL = struct.Struct("<4s22xHH")
 """A zip member's own header: its signature, and how long the name and the extra field are that follow it."""
 
+OUTSIDE = errno.EINVAL
+"""How the system refuses to go to a place before a file's start, where an archive speaks of one."""
+
 MOST = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 """What a byte in the file can stand for, by the two ways in which NumPy writes."""
+
+SPARSE = 800
+"""More than so many times their packed size no real arrays unpack to: thousands of one-hot doubles come to 750."""
 
 
 @sources.register
@@ -31,8 +38,9 @@ MOST = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: DEFLATE}
 class NPZ(Source):
     """The arrays of an .npz file, as np.savez and np.savez_compressed write it; their first dimension is the rows.
 
-    An array that np.savez wrote is mapped into memory: only the rows that a batch takes are read, so it may be
-    larger than the memory. A compressed one is read whole. Objects are never unpickled.
+    An array that np.savez wrote is mapped into memory once its check sum is found right: then only the rows that a
+    batch takes are read, so it may be larger than the memory. A compressed one is read whole. Objects are never
+    unpickled.
 
     Shape:
         each column: an array's name, and its shape without the first dimension. Integers stay integers (class
@@ -65,6 +73,7 @@ class NPZ(Source):
             for name in columns:
                 header, start = header_of(archive, known[name])
                 if start is not None and header.nbytes:
+                    _require_sum(archive, known[name])
                     arrays[name] = mapped(file, header, start)
                 else:
                     arrays[name] = unpacked_array(archive, known[name], header)
@@ -78,8 +87,13 @@ def header_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[Header, 
         raise Malformed(f"{info.filename!r} is packed as NumPy never does; write it with np.savez_compressed")
     if info.file_size > MOST[info.compress_type] * info.compress_size:
         raise Malformed(
-            f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its "
-            f"{info.compress_size:,} can stand for"
+            f"{info.filename!r} is said to unpack to {info.file_size:,} bytes, more than its packed ones can "
+            "stand for"
+        )
+    if is_bomb(info.file_size, info.compress_size, SPARSE):
+        raise Malformed(
+            f"{info.filename!r} unpacks to more than {SPARSE} times its size, as no real data do; where it is "
+            "meant so, save it with np.savez, and it is not unpacked but mapped"
         )
     try:
         with archive.open(info) as member:
@@ -100,9 +114,23 @@ def unpacked_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Head
         return loaded(member, header)
 
 
+def _require_sum(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Read a member to its end, where its check sum is compared: a map of it would never be."""
+    with archive.open(info) as member:
+        while member.read(CHUNK):
+            pass
+
+
 def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """The arrays of an archive by name."""
-    files = {info.filename: info for info in archive.infolist()}
+    files: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = info.filename
+        if name in files:
+            raise Malformed(f"it has two members called {name!r}")
+        if name.startswith("/") or ".." in name.replace("\\", "/").split("/"):
+            raise Malformed(f"its member {name!r} is called as what lies outside of it")
+        files[name] = info
     return {name.removesuffix(".npy"): info for name, info in files.items() if name.endswith(".npy")}
 
 
@@ -114,6 +142,10 @@ def archive_in(path: Path, file: BufferedReader) -> Iterator[zipfile.ZipFile]:
             yield archive
     except Malformed as error:
         raise refusal(path, str(error)) from None
+    except OSError as error:
+        if error.errno != OUTSIDE:
+            raise
+        raise refusal(path, "is damaged: it speaks of places before its start") from None
     except (zipfile.BadZipFile, struct.error, NotImplementedError, RuntimeError, ValueError) as error:
         raise refusal(path, f"is not an .npz file, or damaged: {error}") from None
 
