@@ -126,8 +126,10 @@ class RunDirectory:
         try:
             lines = text.split(b"\n")[:epoch]
             records: list[Record] = [json.loads(line, parse_constant=int) for line in lines]  # NaN is no int
-            right = [record["epoch"] for record in records] == list(range(1, epoch + 1))
-        except (ValueError, KeyError, TypeError, RecursionError):
+            right = len(records) == epoch and all(
+                _tells_of(number, record) for number, record in enumerate(records, 1)
+            )
+        except (ValueError, RecursionError):
             right = False
         if not right:
             raise CheckpointError(
@@ -171,3 +173,11 @@ def folds_of(path: Path) -> list[Path]:
             return []
         found = [fold for fold in path.glob("fold-*") if fold.name.removeprefix("fold-").isdecimal()]
     return sorted(found, key=lambda fold: int(fold.name.removeprefix("fold-")))
+
+
+def _tells_of(epoch: int, record: object) -> bool:
+    """Whether this is the record of an epoch: numbers by name, those among them that every epoch has."""
+    if not isinstance(record, dict) or record.get("epoch") != epoch:
+        return False
+    always = all(isinstance(record.get(name), float | int) for name in ("train_loss", "lr", "seconds"))
+    return always and all(isinstance(value, float | int | None) for value in record.values())

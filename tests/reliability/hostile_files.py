@@ -213,6 +213,9 @@ RUN_FILES: Final[dict[str, Change]] = {
         "no UTF-8": lambda path: path.write_bytes(b"\xff\xfe\n\xff\n"),
         "zeros": lambda path: path.write_bytes(bytes(1 << 20)),
         "another epoch": lambda path: path.write_text('{"epoch": 7}\n', encoding="utf-8"),
+        "nothing but epochs": lambda path: path.write_text(
+            "".join(f'{{"epoch": {epoch}}}\n' for epoch in range(1, 4)), encoding="utf-8"
+        ),
         "nan": lambda path: path.write_text('{"epoch": NaN}\n', encoding="utf-8"),
     }.items()
 }

@@ -84,6 +84,11 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
         "r/metrics.jsonl: damaged: expected a line for each of the 2 epochs that the checkpoint has done; put the "
         "file back as the run wrote it",
     ),
+    "a line lacks figures": (
+        lambda _: Path("r/metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n', encoding="utf-8"),
+        "r/metrics.jsonl: damaged: expected a line for each of the 2 epochs that the checkpoint has done; put the "
+        "file back as the run wrote it",
+    ),
     "a line is no JSON": (
         lambda _: Path("r/metrics.jsonl").write_text('{"epoch": 1}\n{"epoch": NaN}\n', encoding="utf-8"),
         "r/metrics.jsonl: damaged: expected a line for each of the 2 epochs that the checkpoint has done; put the "
