@@ -126,9 +126,7 @@ class RunDirectory:
         try:
             lines = text.split(b"\n")[:epoch]
             records: list[Record] = [json.loads(line, parse_constant=int) for line in lines]  # NaN is no int
-            right = len(records) == epoch and all(
-                _tells_of(number, record) for number, record in enumerate(records, 1)
-            )
+            right = len(records) == epoch and all(map(_tells_of, range(1, epoch + 1), records))
         except (ValueError, RecursionError):
             right = False
         if not right:
