@@ -26,8 +26,8 @@ from declnet.optimizers.sgd import SGD
 from declnet.runner.model import Optimization
 from plan.parts import Bench, Bump, Net, Swap, draw
 
-BUDGET = 7000
-"""Bytes: Python objects, views, NumPy's iterators. A float32 for each of 2048 rows would be 8192."""
+BUDGET = 14_000
+"""Bytes: Python objects, views, NumPy's iterators. A float32 for each of 4096 rows would be 16,384."""
 
 SHARED = 20_000
 """The same for an optimizer whose vectors several threads take in turns. A block of them would be 262,144."""
@@ -107,7 +107,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
 }
 
 
-@pytest.mark.parametrize("rows", [64, 2048])
+@pytest.mark.parametrize("rows", [64, 4096])
 @pytest.mark.parametrize(
     ("model", "loss"), [(model, "MSELoss, sum") for model in MODELS] + [("ReLU, Dropout", loss) for loss in LOSSES]
 )
