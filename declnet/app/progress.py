@@ -94,11 +94,12 @@ def after_fold(event: FoldEnded) -> str:
 
 
 def closing(event: EpochEnded, epochs: int, *, changed: bool) -> str:
-    """The line after an epoch; with lr where it has changed."""
+    """The line after an epoch; with lr where it has changed, and the steps that were left out, if any."""
     record = event.record
-    figures = [
-        f"{name} {figure(value)}" for name, value in record.items() if name not in ("epoch", "lr", "seconds")
-    ]
+    others = ("epoch", "skipped", "lr", "seconds")
+    figures = [f"{name} {figure(value)}" for name, value in record.items() if name not in others]
+    if record.get("skipped"):
+        figures.append(f"{record['skipped']} skipped")
     if changed:
         figures.append(f"lr {record['lr']:.4g}")
     best = "  best" if event.best else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -330,3 +331,31 @@ def test_a_run_that_diverges_keeps_the_last_good_epoch(command: Command) -> None
         arrays = members(command.cwd / "r/checkpoints" / name)
         assert all(np.isfinite(array).all() for array in arrays.values() if array.dtype.kind == "f")
     assert not (command.cwd / "r/summary.json").exists()
+
+
+SKIPPING = """\
+data: {source: {type: NPZ, path: data.npz}, inputs: x, targets: y, split: {val: 0, test: 0}}
+model: [BatchNorm1d, {type: Linear, out_features: 1}]
+loss: MSELoss
+optimizer: SGD
+loop: {epochs: 2, batch_size: 4, shuffle: false, on_nonfinite: skip}
+"""
+
+
+def test_steps_left_out_are_counted(command: Command) -> None:
+    """The second half of the rows is too much in one case, in the other not; then nothing is said."""
+    (command.cwd / "c.yaml").write_text(SKIPPING, encoding="utf-8")
+    lines = []
+    for large in (3e38, 2.0):
+        x = np.ones((8, 2), np.float32)
+        x[4:] = large
+        np.savez(command.cwd / "data.npz", x=x, y=np.ones((8, 1), np.float32))
+        result = command("train", "c.yaml")
+        assert result.rc == 0, result.stderr
+        lines.append(
+            [re.sub(r"loss [\d.]+", "loss _", line) for line in result.stderr.splitlines() if "train_loss" in line]
+        )
+    assert lines == [
+        ["epoch 1/2  train_loss _  1 skipped  best", "epoch 2/2  train_loss _  1 skipped  best"],
+        ["epoch 1/2  train_loss _  best", "epoch 2/2  train_loss _  best"],
+    ]
