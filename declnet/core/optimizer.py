@@ -16,7 +16,7 @@ from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
 from declnet.core.component import Action, Component
-from declnet.core.numerics import spread
+from declnet.core.numerics import LONG, spread
 from declnet.core.spec import Array, Kind
 from declnet.core.threads import side_by_side
 from declnet.records import record
@@ -31,11 +31,6 @@ BACKEND = {
     "differentiable": "for differentiating through the optimizer, which a config cannot ask for",
 }
 """Arguments of PyTorch's optimizers that choose an implementation, and why there is nothing to choose."""
-
-BLOCK = 1 << 16
-"""Elements of each vector that a formula works on at a time. Twice those of other element-wise work: large vectors
-come from memory anyway, and half the calls are worth more than the L2 cache (measured).
-"""
 
 Closure = Callable[[], float]
 """Runs forward and backward on the current batch, leaves the gradients and returns the loss."""
@@ -77,10 +72,10 @@ class Group:
 
     def blocks(self, *names: str, work: int = 1) -> Iterator[tuple[Array, ...]]:
         """Cut into blocks `(param, grad, *state, *work)`: views, and `work` scratch vectors shared by all."""
-        scratch = [np.empty(min(BLOCK, self.param.size), self.param.dtype) for _ in range(work)]
+        scratch = [np.empty(min(LONG, self.param.size), self.param.dtype) for _ in range(work)]
         vectors = [self.param, self.grad, *(self.state[name] for name in names)]
-        for start in range(0, self.param.size, BLOCK):
-            views = [vector[start : start + BLOCK] for vector in vectors]
+        for start in range(0, self.param.size, LONG):
+            views = [vector[start : start + LONG] for vector in vectors]
             yield (*views, *(w[: views[0].size] for w in scratch))
 
 
@@ -100,7 +95,7 @@ class Optimizer(Component, ABC):
         """Elements of work space that `bind` takes for a group of `size`, beside the state: a vector of
         `Group.blocks`.
         """
-        return min(BLOCK, size)
+        return min(LONG, size)
 
     @abstractmethod
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
@@ -123,7 +118,7 @@ class Elementwise(Optimizer, ABC):
     def work(self, size: int) -> int:
         """Vectors of a block for each lane."""
         lanes = spread(size, self.passes)
-        room: int = sum(min(BLOCK, lane.stop - lane.start) for lane in lanes)
+        room: int = sum(min(LONG, lane.stop - lane.start) for lane in lanes)
         return self.works * room
 
     def bind(self, group: Group, closure: Closure) -> Update[Self]:

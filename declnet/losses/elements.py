@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 
 from declnet.core.component import Action, Loss, Scratch, Site, Step
-from declnet.core.numerics import LINE
+from declnet.core.numerics import LINE, LONG
 from declnet.core.spec import Array, Spec, broadcast
 from declnet.core.threads import cut, in_order, side_by_side
 from declnet.losses.broadcasting import Shape, gradient_scratch, repeating, then
 from declnet.losses.reduction import Slope
-
-BLOCK = 1 << 16
-"""Elements worked on at a time: as many as in optimizers, so that threads side by side take turns half as often."""
 
 Arrays = Sequence[Array]
 DType: TypeAlias = "np.dtype[Any] | str"
@@ -97,11 +94,11 @@ class Cuts:
     """How elements of a shape are cut into lanes of blocks: `flat` into runs of elements, else into rows."""
 
     def __init__(self, shape: Shape, *, flat: bool, passes: int) -> None:
-        """A block has at most `BLOCK` elements, or is one row that has more."""
+        """A block has at most `LONG` elements, or is one row that has more."""
         self.shape, self._flat = shape, flat
         size, unit = math.prod(shape), LINE if flat else 1
         width = LINE if flat else max(1, math.prod(shape[1:]))
-        step = max(1, BLOCK // width)
+        step = max(1, LONG // width)
         self.lanes = [
             [slice(i * unit, min(i + step, lane.stop) * unit) for i in range(lane.start, lane.stop, step)]
             for lane in cut(-(-size // LINE) if flat else shape[0], width * passes)

@@ -56,7 +56,7 @@ def test_any_blocks(
     for dtype in DTYPES:
         whole = run(loss, inputs, grad_output=1.0, dtype=dtype)
         with monkeypatch.context() as patched:
-            patched.setattr(elements, "BLOCK", block)
+            patched.setattr(elements, "LONG", block)
             patched.setattr(threads, "LANE", 100)
             parts = run(loss, inputs, grad_output=1.0, dtype=dtype)
         assert_near(parts, whole)

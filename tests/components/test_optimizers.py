@@ -9,7 +9,8 @@ from components.cases.case import Case, Subject
 from components.cases.tables import examples, of
 from components.harness import DTYPES, material
 from declnet import testing
-from declnet.core.optimizer import BLOCK, Optimizer
+from declnet.core.numerics import LONG
+from declnet.core.optimizer import Optimizer
 from declnet.core.spec import Array, DType
 
 
@@ -23,7 +24,7 @@ def is_elementwise(subject: Subject, case: Case) -> bool:
 def test_blocks(subject: Subject, case: Case, dtype: DType) -> None:
     """A vector of several blocks moves as its elements do where they are few."""
     optimizer, (param, gradients) = subject.optimizer(case), material(subject, case).inputs
-    copies = 2 * BLOCK // param.size + 1
+    copies = 2 * LONG // param.size + 1
     few = testing.optimize(optimizer, param, list(gradients[:3]), dtype=dtype)
     many = testing.optimize(
         optimizer, np.tile(param, copies), [np.tile(gradient, copies) for gradient in gradients[:3]], dtype=dtype
