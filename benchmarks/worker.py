@@ -17,20 +17,26 @@ from itertools import repeat
 from multiprocessing.connection import Connection, Listener
 from typing import Any, Final
 
-from benchmarks.frame import OURS, Sample, SideError
+from benchmarks.frame import NUMBA, OURS, OWN, Sample, SideError
 from benchmarks.memory import allocations, forget_peak, resident
 from benchmarks.workers import Running, Served
+from declnet.app.openblas import prepare
 
 IMPORTED: Final[Mapping[str, tuple[str, ...]]] = {
     OURS: ("declnet.runner.model",),
+    NUMBA: ("declnet.runner.model", "numba"),
     "torch": ("torch", "torch._inductor.compile_fx"),
 }
 
 
 def main(socket: str, library: str) -> None:
     """Fork for whoever connects."""
+    if library in OWN:
+        prepare(os.environ)  # as the command line does
     for module in IMPORTED[library]:
         import_module(module)
+    if library in OWN:
+        _choose(numba=library == NUMBA)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     with Listener(socket) as listener:
         print("ready", flush=True)
@@ -42,6 +48,16 @@ def main(socket: str, library: str) -> None:
                     listener.close()
                     serve(connection)
                     os._exit(0)
+
+
+def _choose(*, numba: bool) -> None:
+    """Do without Numba, installed or not; or compile loops at once, off the clock as torch.compile does."""
+    from declnet.core import fused
+
+    if numba:
+        fused.WORTH = 0  # type: ignore[misc]
+    else:
+        sys.modules["numba"] = None  # type: ignore[assignment]
 
 
 def serve(connection: Connection[Any, Any]) -> None:
@@ -56,7 +72,7 @@ def serve(connection: Connection[Any, Any]) -> None:
             while True:
                 question = connection.recv()
                 if question == "facts":
-                    connection.send(_facts(running, before, ours=side == OURS))
+                    connection.send(_facts(running, before, ours=side in OWN))
                 elif calls:
                     connection.send(Sample(timed(running, calls) / calls))
                 else:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from declnet.app.kernels import choose_kernels
+from declnet.app.openblas import prepare
 
 if TYPE_CHECKING:
     from declnet.errors import Diagnostic
@@ -29,7 +29,7 @@ def main() -> int:
     gc.disable()
     # Pydantic looks through all installed packages for plug-ins of its own; declnet has none to offer it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    choose_kernels(os.environ)
+    prepare(os.environ)
     try:
         from declnet.app.commands import app_for
         from declnet.app.later import later

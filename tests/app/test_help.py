@@ -85,7 +85,7 @@ def test_help_of_a_command_imports_nothing_of_declnet(results: dict[str, Result]
         "declnet",
         "declnet.app",
         "declnet.app.commands",
-        "declnet.app.kernels",
+        "declnet.app.openblas",
         "declnet.app.later",
         "declnet.app.options",
     }

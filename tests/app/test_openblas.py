@@ -1,4 +1,4 @@
-"""The kernels of OpenBLAS are named before NumPy loads it, and only where that helps."""
+"""OpenBLAS is told before NumPy loads it, and only what the user has not said."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from declnet.app.kernels import better_kernels, choose_kernels
+from declnet.app.openblas import better_kernels, prepare
 
 AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
 
@@ -45,24 +45,24 @@ def test_other_processors_say_other_things() -> None:
 def test_what_the_user_said_stays(tmp_path: Path) -> None:
     wide = tmp_path / "cpuinfo"
     wide.write_text(cpuinfo("AuthenticAMD", AVX512, cpus=500), encoding="ascii")
-    own, none = {"OPENBLAS_CORETYPE": "Haswell"}, {"HOME": "/"}
+    own, none = {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_THREAD_TIMEOUT": "26"}, {"HOME": "/"}
     for environ in (own, none):
-        choose_kernels(environ, str(wide))
-    assert own == {"OPENBLAS_CORETYPE": "Haswell"}
-    assert none == {"HOME": "/", "OPENBLAS_CORETYPE": "SkylakeX"}
+        prepare(environ, str(wide))
+    assert own == {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_THREAD_TIMEOUT": "26"}
+    assert none == {"HOME": "/", "OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_THREAD_TIMEOUT": "18"}
 
 
 def test_without_proc_openblas_chooses(tmp_path: Path) -> None:
     environ: dict[str, str] = {}
-    choose_kernels(environ, str(tmp_path / "cpuinfo"))
-    assert environ == {}
+    prepare(environ, str(tmp_path / "cpuinfo"))
+    assert environ == {"OPENBLAS_THREAD_TIMEOUT": "18"}
 
 
-def test_they_are_chosen_before_numpy_is_there() -> None:
-    """The entry point names them first of all."""
+def test_it_is_told_before_numpy_is_there() -> None:
+    """The entry point does so first of all."""
     code = (
         "import sys\nimport declnet.app as app\n"
-        "app.choose_kernels = lambda environ: print('numpy' in sys.modules)\n"
+        "app.prepare = lambda environ: print('numpy' in sys.modules)\n"
         "sys.argv = ['declnet', 'list-components', '--json']\napp.main()\nprint('numpy' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
