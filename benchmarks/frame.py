@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parent.parent
 OURS: Final = "declnet"
+NUMBA: Final = "declnet numba"
+"""declnet where its extra of that name is installed. It is shown, and counts neither as declnet nor as another."""
+OWN: Final = (OURS, NUMBA)
 
 
 class SideError(Exception):
@@ -111,18 +114,26 @@ class Result:
         ours = self.seconds.get(OURS)
         if ours is None or side == OURS:
             return []
-        return [theirs / own for theirs, own in zip(self.seconds[side], ours, strict=True)]
+        return self._against(side, OURS)
+
+    def _against(self, side: str, own: str) -> list[float]:
+        return [theirs / ours for theirs, ours in zip(self.seconds[side], self.seconds[own], strict=True)]
 
     @property
     def rival(self) -> str | None:
         """The fastest of those that declnet is compared with: the one that counts."""
-        others = [side for side in self.seconds if self.ratios(side)]
+        others = [side for side in self.seconds if side not in OWN and self.ratios(side)]
         return min(others, key=lambda side: median(self.seconds[side]), default=None)
 
     @property
     def ratio(self) -> float | None:
         """How many times as fast as its rival declnet is."""
         return median(self.ratios(self.rival)) if self.rival else None
+
+    @property
+    def with_numba(self) -> list[float]:
+        """How many times the time of declnet with Numba the rival took; empty where that was not measured."""
+        return self._against(self.rival, NUMBA) if self.rival and NUMBA in self.seconds else []
 
     @property
     def sound(self) -> bool:

@@ -161,12 +161,13 @@ def summary(results: Iterable[Result]) -> list[tuple[str, ...]]:
         if result.name != MACHINE.name:
             by_name.setdefault(result.name, {})[result.threads] = result
     counts = sorted({threads for found in by_name.values() for threads in found})
-    columns = [(counted(count, "thread"), "against") for count in counts]
-    header = ("workload", "goal", *(word for pair in columns for word in pair), "met")
-    return [header, *(_summed(name, found, counts) for name, found in by_name.items())]
+    numba = any(result.with_numba for found in by_name.values() for result in found.values())
+    columns = [(counted(count, "thread"), "against", *(["with Numba"] if numba else [])) for count in counts]
+    header = ("workload", "goal", *(word for words in columns for word in words), "met")
+    return [header, *(_summed(name, found, counts, numba=numba) for name, found in by_name.items())]
 
 
-def _summed(name: str, found: Mapping[int, Result], counts: Sequence[int]) -> tuple[str, ...]:
+def _summed(name: str, found: Mapping[int, Result], counts: Sequence[int], *, numba: bool) -> tuple[str, ...]:
     goal = aim(next(iter(found.values())))
     cells: list[str] = []
     for count in counts:
@@ -179,6 +180,8 @@ def _summed(name: str, found: Mapping[int, Result], counts: Sequence[int]) -> tu
             cells += [f"{duration(beside)} a node", ""]
         else:
             cells += [spread(result.ratios(result.rival)) if result.rival else "", result.rival or ""]
+        if numba:
+            cells.append(spread(result.with_numba) if result else "")
     met = "yes" if all(_met(result) for result in found.values()) else "no"
     return (name, goal, *cells, met if goal else "")
 

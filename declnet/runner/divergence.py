@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from declnet.core.numerics import blocks, spread
+from declnet.core.numerics import blocks, spread, total
 from declnet.core.spec import Array
 from declnet.core.threads import side_by_side
 from declnet.core.wrapper import join
@@ -17,9 +17,6 @@ from declnet.plan.graph import Graph
 from declnet.plan.plan import Plan
 from declnet.plan.store import Store
 from declnet.records import record
-
-SHARED = 10_000
-"""Elements above which OpenBLAS shares a dot product among threads of its own, which then stand in our way."""
 
 
 def finite(array: Array) -> bool:
@@ -33,19 +30,17 @@ def finiteness(array: Array) -> Callable[[], bool]:
     """
     flat = array.reshape(-1)
     lanes = [flat[lane] for lane in spread(flat.size, 1)]
-    if len(lanes) == 1:
-        total = partial(np.dot, flat, flat) if flat.size <= SHARED else partial(np.add.reduce, flat)
-        return lambda: math.isfinite(total()) or _each_is_finite(flat)
-    sums = np.zeros(len(lanes))
+    totals = [total(lane, alone=len(lanes) == 1) for lane in lanes]
+    sums = [0.0] * len(lanes)
 
     def add(lane: int) -> None:
-        sums[lane] = np.dot(lanes[lane], lanes[lane])
+        sums[lane] = totals[lane]()
 
     add_up = side_by_side([partial(add, lane) for lane in range(len(lanes))])
 
     def look() -> bool:
         add_up()
-        return math.isfinite(np.add.reduce(sums)) or _each_is_finite(flat)
+        return math.isfinite(sum(sums)) or _each_is_finite(flat)
 
     return look
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from declnet.core.metric import Meter, Metric, Result
-from declnet.core.optimizer import Group, Optimizer
+from declnet.core.optimizer import Elementwise, Group, Optimizer
 from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import StepError, dotted
 from declnet.plan.graph import Graph
@@ -100,10 +100,12 @@ class Optimization:
         *,
         clip: Callable[[], None] | None = None,
         follow: Callable[[int], None] | None = None,
+        careful: bool = False,
         watch: Watch = UNWATCHED,
     ) -> None:
         """Allocate the state, and bind the formula to each group with the settings it has. `clip` changes the
-        gradients before the formula reads them; `follow` is given the number of each step after it.
+        gradients before the formula reads them; `follow` is given the number of each step after it. A `careful` one
+        looks at the gradients before it changes anything, which takes another pass over them.
         """
         self.step_count = 0
         self._clip, self._follow = clip, follow
@@ -111,6 +113,8 @@ class Optimization:
         self._calls_closure = any(optimizer.calls_closure for optimizer in settings)
         self._batch: Batch | None = None
         self._loss: float | None = None
+        formulas = all(isinstance(optimizer, Elementwise) for optimizer in settings)  # which look at gradients
+        self._careful = careful or clip is not None or not formulas
         self._gradient_is_finite = finiteness(store.gradient)
         self._params_are_finite = finiteness(store.vector[: store.gradient.size])
         pairs = list(zip(settings, store.slices, strict=True))
@@ -136,7 +140,7 @@ class Optimization:
         if self._loss is None:
             if not math.isfinite(loss):
                 raise StepError(f"the loss is {loss}", "loss")
-            if not self._gradient_is_finite():  # before it is clipped, which can make infinity a number
+            if self._careful and not self._gradient_is_finite():  # clipping can make infinity a number
                 raise StepError("the gradient is not finite", "gradient")
             self._loss = loss
         if self._clip is not None:
@@ -154,11 +158,13 @@ class Optimization:
         if not self._calls_closure:
             self._closure()
         self.step_count += 1
-        for update, settings in zip(self._updates, self.settings, strict=True):
-            update(settings, self.step_count)
+        updates = zip(self._updates, self.settings, strict=True)
+        looked = [update(settings, self.step_count) for update, settings in updates]
         if self._loss is None:
             raise AssertionError("an optimizer that calls the closure itself has not done so")
-        if not self._params_are_finite():
+        if any(found and not found.gradient for found in looked) and not self._gradient_is_finite():
+            raise StepError("the gradient is not finite", "gradient", changed=True)
+        if not all(found and found.param for found in looked) and not self._params_are_finite():
             raise StepError("the parameters are not finite", "parameters", changed=True)
         if self._follow is not None:
             self._follow(self.step_count)

@@ -92,6 +92,7 @@ class Training:
             self.store,
             clip=None if (clip := clipping(self.loop, self.store)) is None else self.watch.part("clipping", clip),
             follow=None if self.average is None else self.watch.part("average", self.average.update),
+            careful=self.loop.on_nonfinite == "skip",
             watch=self.watch,
         )
         accumulated = self.loop.accumulate > 1
