@@ -210,9 +210,9 @@ def long(scale: Scale) -> Outcome:
     first, last = samples[LOOKS // 20], samples[-1]
     figures = (
         f"{epochs:,} epochs, looked at {len(samples)} times: {ended.cpu / epochs * 1e3:.2f} ms of a processor for "
-        f"each; memory {first['memory'] / 1e6:.1f} MB after {first['epoch']:,}, {last['memory'] / 1e6:.1f} MB at the "
-        f"end; open files {first['files']}, {last['files']} at the end; written {last['written'] / 1e6:.1f} MB, of "
-        f"which metrics.jsonl {last['size'] / 1e6:.1f} MB"
+        f"each; memory {first['memory'] / 1e6:.1f} MB after {first['epoch']:,}, {last['memory'] / 1e6:.1f} MB at "
+        f"the end; open files {first['files']}, {last['files']} at the end; written {last['written'] / 1e6:.1f} MB, "
+        f"of which metrics.jsonl {last['size'] / 1e6:.1f} MB"
     )
     return Outcome(len(samples), failures, figures)
 
@@ -226,8 +226,8 @@ DETERMINISM: Final = (
     ),
     Promise(
         "threads do not matter",
-        "A run leaves the same bits each time it is repeated and on any number of threads, where OpenBLAS shares no "
-        "product: those of convolutions it never does, those of Linear and MatMul from some 8 million operations on",
+        "A run leaves the same bits each time it is repeated and on any number of threads, where OpenBLAS shares "
+        "no product; it may share those of Linear and MatMul from some 8 million operations on, and no others",
         threads,
     ),
     Promise(
