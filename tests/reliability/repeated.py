@@ -211,8 +211,8 @@ def long(scale: Scale) -> Outcome:
     figures = (
         f"{epochs:,} epochs, looked at {len(samples)} times: {ended.cpu / epochs * 1e3:.2f} ms of a processor for "
         f"each; memory {first['memory'] / 1e6:.1f} MB after {first['epoch']:,}, {last['memory'] / 1e6:.1f} MB at "
-        f"the end; open files {first['files']}, {last['files']} at the end; written {last['written'] / 1e6:.1f} MB, "
-        f"of which metrics.jsonl {last['size'] / 1e6:.1f} MB"
+        f"the end; open files {first['files']}, {last['files']} at the end; written "
+        f"{last['written'] / 1e6:.1f} MB, of which metrics.jsonl {last['size'] / 1e6:.1f} MB"
     )
     return Outcome(len(samples), failures, figures)
 
