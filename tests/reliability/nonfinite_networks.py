@@ -113,24 +113,28 @@ LOSSES: Final = {
 }
 """What is between the last layer and each loss, its arguments, and the target."""
 
+ASTRAY: Final = ("BCEWithLogitsLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "SmoothL1Loss")
+"""Losses that finite targets can make infinite."""
+
 BAD: Final = 3e38
 """Two of these added up are infinite in single precision."""
 
-Kind = Literal["output", "gradient", "parameters", "parameters later"]
+Kind = Literal["output", "targets", "gradient", "parameters", "parameters later"]
 KINDS: Final[Mapping[Kind, tuple[float, float, float]]] = {
     "output": (1, 1e-5, 1e-5),
+    "targets": (0.1, 1e-5, 1e-5),
     "gradient": (0, 1e-5, 0),
     "parameters": (0.1, 0.01, 1e300),
     "parameters later": (0.1, 1e-300, 1e-5),
 }
 """What goes wrong of the culprit, by the value of its weights, the learning rate, and its own one. Its input is
-`BAD` in the second step, so its output is infinite, or, where its weights are and stay 0, their gradient. Else all
-rows are good, and its rate is too much in the first step, or, with `LATER`, in the second epoch.
+`BAD` in the second step, so its output is infinite, or, where its weights are and stay 0, their gradient; or the
+targets are. Else all rows are good, and its rate is too much in the first step or, with `LATER`, the second epoch.
 """
 LATER: Final = "{type: MultiStepLR, milestones: [1], gamma: 1e+250}"
 
 
-def write_data(folder: Path, kind: Kind, *, bad_targets: bool = False) -> None:
+def write_data(folder: Path, kind: Kind) -> None:
     """Twelve rows, three batches of four, the second one with what is wrong."""
     rng = np.random.default_rng(0)
     rows = np.arange(12)
@@ -143,8 +147,8 @@ def write_data(folder: Path, kind: Kind, *, bad_targets: bool = False) -> None:
         "p": np.full((12, 4), 0.25, "f4"),
         "s": np.where(np.arange(48).reshape(12, 4) % 2, 1, -1).astype("f4"),
     }
-    wrong = ["y", "p"] if bad_targets else ["x"] if kind in ("output", "gradient") else []
-    for name in wrong:
+    wrong = {"output": ["x"], "targets": ["y", "p"], "gradient": ["x"]}
+    for name in wrong.get(kind, []):
         arrays[name][4:8] = BAD
     np.savez(folder / "data.npz", **arrays)
 

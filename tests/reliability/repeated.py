@@ -57,70 +57,69 @@ loop: {batch_size: 8, ema: 0.9, clip_norm: 1}
 
 
 def bits(ended: Ended, folder: Path) -> Bits:
-    """What a run in `r` has left; the directory is removed."""
-    if ended.rc:
-        return {"stderr": ended.stderr}
-    with chdir(folder):
-        files: Bits = {"metrics.jsonl": lines("r"), "summary.json": summary("r")}
-        for name in ("config.yaml", *(f"checkpoints/{checkpoint}" for checkpoint in CHECKPOINTS)):
-            files[name] = Path("r", name).read_bytes()
-    shutil.rmtree(folder / "r")
-    return files
+    """What a run in `r` has left, which is removed."""
+    found: Bits = {"exit": ended.rc, "stderr": ended.stderr}
+    if ended.rc == 0:
+        with chdir(folder):
+            found |= {"metrics.jsonl": lines("r"), "summary.json": summary("r")}
+            for name in ("config.yaml", *(f"checkpoints/{checkpoint}" for checkpoint in CHECKPOINTS)):
+                found[name] = Path("r", name).read_bytes()
+    shutil.rmtree(folder / "r", ignore_errors=True)
+    return found
 
 
 def hashes(scale: Scale) -> Outcome:
     """Each example, and what lists things, with each seed of the hashes, in programs of their own."""
     failures: list[str] = []
-    cases = 0
     configs = CONFIGS if scale == "whole" else CONFIGS[::8]
     with tempfile.TemporaryDirectory() as name, Children(loaded=False) as children:
         folder = Path(name)
         write_stand_ins(folder)
-        for arguments in [*((config,) for config in configs), *PRINTED]:
-            config = arguments[0] if isinstance(arguments[0], Path) else None
-            first: object = None
+        commands = {config.stem: ("train", config, *pointed_at(config, folder), *SHORT) for config in configs}
+        commands |= {arguments[0]: arguments for arguments in PRINTED}
+        for command, arguments in commands.items():
+            results = []
             for seed in SEEDS[scale]:
-                command = arguments if config is None else ("train", config, *pointed_at(config, folder), *SHORT)
-                ended = children.declnet(folder, *command, PYTHONHASHSEED=str(seed))
-                found = ended.stdout if config is None else bits(ended, folder)
-                first = first or found
-                cases += 1
-                if ended.rc or found != first:
-                    failures.append(f"{arguments[0]}, seed {seed}: {differing(first, found)} {ended.stderr}")
-    figures = f"{len(configs)} examples and {len(PRINTED)} commands that list, {len(SEEDS[scale])} seeds each"
-    return Outcome(cases, failures, figures)
+                ended = children.declnet(folder, *arguments, PYTHONHASHSEED=str(seed))
+                left = bits(ended, folder) if arguments[0] == "train" else {"stdout": ended.stdout}
+                results.append((ended.rc, left))
+            failures += [
+                f"{command}, seed {seed}: exit {rc}, {differing(results[0][1], found)}"
+                for seed, (rc, found) in enumerate(results)
+                if rc or found != results[0][1]
+            ]
+    seeds = len(SEEDS[scale])
+    figures = f"{len(configs)} examples and {len(PRINTED)} commands that list, {seeds} seeds each"
+    return Outcome(len(commands) * seeds, failures, figures)
 
 
-def differing(one: object, other: object) -> str:
+def differing(one: Bits, other: Bits) -> str:
     """Where two differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return ", ".join(sorted(str(key) for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
-    return "the output"
+    return ", ".join(sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key)))
 
 
-def trained(children: Children, folder: Path, text: str, count: int, kernels: str = "") -> tuple[Ended, Bits]:
+def trained(children: Children, folder: Path, text: str, count: int, kernels: str = "") -> Bits:
+    """What a config leaves on so many threads."""
     (folder / "c.yaml").write_text(text, "utf-8")
     ended = children.python(folder, ON_THREADS, count, kernels, "train", "c.yaml", "--run-dir", "r", "-q")
-    return ended, bits(ended, folder)
+    return bits(ended, folder)
 
 
 def threads(scale: Scale) -> Outcome:
     """Networks whose work is shared, twice on each number of threads."""
     failures: list[str] = []
     chosen = list(EXACT) if scale == "whole" else list(EXACT)[::13]
-    cases = 0
     with tempfile.TemporaryDirectory() as name, Children(loaded=False) as children:
         folder = Path(name)
         write_large(folder)
         for network in chosen:
-            _, first = trained(children, folder, EXACT[network], 1)
+            first = trained(children, folder, EXACT[network], 1)
             for count in THREADS[scale]:
-                ended, found = trained(children, folder, EXACT[network], count)
-                cases += 1
-                if ended.rc or found != first:
-                    failures.append(f"{network}, {count} threads: {differing(first, found)} {ended.stderr}")
+                found = trained(children, folder, EXACT[network], count)
+                if found["exit"] or found != first:
+                    failures.append(f"{network}, {count} threads: {differing(first, found)}; {found['stderr']}")
     figures = f"{len(chosen)} networks on {', '.join(map(str, THREADS[scale]))} threads, beside a first run on one"
-    return Outcome(cases, failures, figures)
+    return Outcome(len(chosen) * len(THREADS[scale]), failures, figures)
 
 
 def parameters(found: Bits, folder: Path) -> dict[str, Array]:
@@ -156,17 +155,14 @@ def elsewhere(scale: Scale) -> Outcome:
         for network, text in chosen.items():
             variants = [("threads", count, "") for count in THREADS[scale][1:] if network in SHARED]
             variants += [("kernels", 1, own) for own in kernels()[: None if scale == "whole" else 1]]
-            _, first = trained(children, folder, text, 1)
+            first = trained(children, folder, text, 1)
             for what, count, own in variants:
-                ended, found = trained(children, folder, text, count, own)
-                _, again = trained(children, folder, text, count, own)
+                found, again = (trained(children, folder, text, count, own) for _ in range(2))
                 alike[what].append(found == first)
-                far = distance(first, found, folder) if not ended.rc else np.inf
+                far = np.inf if found["exit"] else distance(first, found, folder)
                 most[what] = max(most[what], far)
                 if found != again or far > NEAR:
-                    failures.append(
-                        f"{network}, {count} threads, {own}: {differing(again, found)}; {far} {ended.stderr}"
-                    )
+                    failures.append(f"{network}, {count} threads, {own}: {differing(found, again)}; {far:.0e}")
     figures = "; ".join(
         f"{what}: {sum(same)} of {len(same)} the same bits as on one thread with the usual kernels, others "
         f"differ by at most {most[what]:.0e} of the largest parameter"
