@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from declnet.app import main
@@ -18,12 +19,13 @@ Sample = dict[str, int]
 
 
 def look(epoch: int, metrics: Path) -> Sample:
-    """Memory, open files, what has been written so far, and the file of metrics, after an epoch."""
+    """Time, memory, open files, what has been written so far, and the file of metrics, after an epoch."""
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     written = Path("/proc/self/io").read_text("ascii").splitlines()[1].removeprefix("wchar: ")
     found = metrics.stat()
     return {
         "epoch": epoch,
+        "cpu": time.process_time_ns(),
         "memory": pages * os.sysconf("SC_PAGESIZE"),
         "files": len(list(Path("/proc/self/fd").iterdir())),
         "written": int(written),
