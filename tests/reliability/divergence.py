@@ -219,12 +219,13 @@ def skipped(scale: Scale) -> Outcome:
     cases = chosen(through_components("output", "gradient", loop=loop), scale)
     failures = []
     for case, folder, ended, _ in results(cases):
-        wrong = [] if (ended.rc, ended.stderr) == (0, "") else [f"{ended.rc}: {ended.stderr}"]
+        if (ended.rc, ended.stderr) != (0, ""):
+            failures.append(f"{case.name}: {ended.rc}: {ended.stderr}")
+            continue
         records = [json.loads(line) for line in (folder / "r" / "metrics.jsonl").read_bytes().splitlines()]
         counts = [record["skipped"] for record in records]
-        wrong += [] if counts == [1, 1, 1] else [f"skipped {counts}"]
         steps = json.loads((folder / "r" / "summary.json").read_bytes())["steps"]
-        wrong += [] if steps == 6 else [f"{steps} steps"]
+        wrong = [] if (counts, steps) == ([1, 1, 1], 6) else [f"skipped {counts}, {steps} steps"]
         wrong += not_finite(folder / "r")
         failures += [f"{case.name}: {wrong[0]}"] if wrong else []
     return Outcome(len(cases), failures, f"{3 * len(cases):,} of {9 * len(cases):,} steps left out")

@@ -89,7 +89,7 @@ EXACT: Final = {
     "Bilinear": config(
         "{type: Reshape, name: r, shape: [128, 64]}", "{type: Bilinear, out_features: 8, inputs: [r, r]}", *END
     ),
-    "a product for each row": config("{type: Reshape, shape: [512, 16]}", "{type: Linear, out_features: 16}", *END),
+    "a product for each row": config("{type: Reshape, shape: [128, 64]}", "{type: Linear, out_features: 8}", *END),
     **{
         loss: config(CONV, targets="p", loss=loss)
         for loss in ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss")

@@ -121,9 +121,9 @@ BAD: Final = 3e38
 
 Kind = Literal["output", "targets", "gradient", "parameters", "parameters later"]
 KINDS: Final[Mapping[Kind, tuple[float, float, float]]] = {
-    "output": (1, 1e-5, 1e-5),
-    "targets": (0.1, 1e-5, 1e-5),
-    "gradient": (0, 1e-5, 0),
+    "output": (1, 1e-7, 1e-7),
+    "targets": (0.1, 1e-7, 1e-7),
+    "gradient": (0, 1e-7, 0),
     "parameters": (0.1, 0.01, 1e300),
     "parameters later": (0.1, 1e-300, 1e-5),
 }

@@ -228,8 +228,8 @@ def long(scale: Scale) -> Outcome:
     figures = (
         f"{epochs:,} epochs, looked at {len(samples)} times: {early:.2f} ms of a processor for each in the first "
         f"quarter, {late:.2f} ms in the last; memory {first['memory'] / 1e6:.1f} MB after {first['epoch']:,}, "
-        f"{last['memory'] / 1e6:.1f} MB at the end; open files {first['files']}, {last['files']} at the end; written "
-        f"{last['written'] / 1e6:.1f} MB, of which metrics.jsonl {last['size'] / 1e6:.1f} MB"
+        f"{last['memory'] / 1e6:.1f} MB at the end; open files {first['files']}, {last['files']} at the end; "
+        f"written {last['written'] / 1e6:.1f} MB, of which metrics.jsonl {last['size'] / 1e6:.1f} MB"
     )
     return Outcome(len(samples), failures, figures)
 
