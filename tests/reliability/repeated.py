@@ -66,9 +66,10 @@ def bits(ended: Ended, folder: Path) -> Bits:
     found: Bits = {"exit": ended.rc, "stderr": ended.stderr}
     if ended.rc == 0:
         with chdir(folder):
-            found |= {"metrics.jsonl": lines("r"), "summary.json": summary("r")}
-            for name in ("config.yaml", *(f"checkpoints/{checkpoint}" for checkpoint in CHECKPOINTS)):
-                found[name] = Path("r", name).read_bytes()
+            for run in map(str, sorted(Path("r").glob("fold-*")) or ["r"]):
+                found |= {f"{run}/metrics.jsonl": lines(run), f"{run}/summary.json": summary(run)}
+                for name in ("config.yaml", *(f"checkpoints/{checkpoint}" for checkpoint in CHECKPOINTS)):
+                    found[f"{run}/{name}"] = Path(run, name).read_bytes()
     shutil.rmtree(folder / "r", ignore_errors=True)
     return found
 
@@ -129,7 +130,7 @@ def threads(scale: Scale) -> Outcome:
 
 def parameters(found: Bits, folder: Path) -> dict[str, Array]:
     """Those of the last checkpoint."""
-    (folder / "last.npz").write_bytes(bytes(found["checkpoints/last.npz"]))  # type: ignore[call-overload]
+    (folder / "last.npz").write_bytes(bytes(found["r/checkpoints/last.npz"]))  # type: ignore[call-overload]
     with np.load(folder / "last.npz") as saved:
         names = [name for name in saved.files if name.startswith("model/") and saved[name].dtype.kind == "f"]
         return {name: saved[name] for name in names}
