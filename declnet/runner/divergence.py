@@ -61,12 +61,13 @@ def origin(what: What, plans: Iterable[Plan], store: Store, graph: Graph) -> Ori
     """Where it begins, in a step of which this is the first thing found. The plans of its batches come one by one,
     with the rows in their buffers. None where it cannot be found again.
     """
-    if what == "loss":
-        return _of_loss(plans)
     if what == "gradient":  # backward comes first to the last parameter
         wrong = (name for name, grad in reversed(store.grads.items()) if grad is not None and not finite(grad))
         return _of_parameter("the gradient of ", next(wrong, None), graph)
-    return _of_parameter("", next((name for name, param in store.params.items() if not finite(param)), None), graph)
+    name = next((name for name, param in store.params.items() if not finite(param)), None)
+    if what == "loss" and name is None:  # else an optimizer that runs the batch several times in a step
+        return _of_loss(plans)
+    return _of_parameter("", name, graph)
 
 
 def _of_loss(plans: Iterable[Plan]) -> Origin | None:
@@ -77,7 +78,9 @@ def _of_loss(plans: Iterable[Plan]) -> Origin | None:
         for part in plan.parts:
             for step in part.forward:
                 step()
-            if part.call is not None and not finite(part.output):
+            if not finite(part.output):
+                if part.call is None:
+                    return Origin("the sum of the scaled terms", ("loss",))
                 return Origin(f"the output of {part.call.name} ({part.call.component.type})", part.call.path)
     return None
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,10 +126,12 @@ class Training:
             yield from self._events(signals, saved)
 
     def _events(self, signals: Signals, saved: Saved | None) -> Iterator[Event]:
-        records = self.directory.cut(0) if saved is None else self._restore(saved)
+        if saved is None:
+            self.directory.cut(0)
+        epoch, record = (0, {}) if saved is None else self._restore(saved)
         self.watch.part("records", self._write_config)()
         rows = {name: len(numbers) for name, numbers in self.rows.splits.items()}
-        done = None if saved is None else (len(records), self.partial.step)
+        done = None if saved is None else (epoch, self.partial.step)
         epochs, total = lengths(self.loop, self.rows.steps)
         fold = None if self.within is None else (self.within.fold, self.within.folds)
         self.watch.begin(self)
@@ -145,13 +147,11 @@ class Training:
             fold,
             self.taken,
         )
-        record = records[-1] if records else {}
-        while self.partial.step or self._ending(len(records)) is None:
-            begun, epoch = time.perf_counter() - self.partial.seconds, len(records) + 1
+        while self.partial.step or self._ending(epoch) is None:
+            begun, epoch = time.perf_counter() - self.partial.seconds, epoch + 1
             record = {"epoch": epoch, **(yield from self._epoch(epoch, signals))}
             with nullcontext() if self.average is None else self.average.applied():
                 better = self._judge(record, begun)
-            records.append(record)
             self.watch.part("records", self.directory.append)(record)
             yield EpochEnded(record, better)
             if self._ending(epoch) is not None or self.keeper.due(epoch):
@@ -228,6 +228,7 @@ class Training:
                 skipped, wrong = skipped + 1, error.message
             now = time.perf_counter()
             if signals.received is not None:
+                self._require_finite({"epoch": epoch})  # before it is saved
                 seconds = partial.seconds + now - begun
                 done = Partial(step=step, loss=total, rows=seen, skipped=skipped, seconds=seconds)
                 self._save(epoch - 1, order, done)
@@ -254,7 +255,8 @@ class Training:
         for name, value in record.items():
             if value is not None and not math.isfinite(value):
                 raise self._diverged(f"epoch {record['epoch']}: {name} is {value}")
-        for name, array in self.store.state_dict().items():
+        averages = {} if self.average is None else self.average.state_dict()
+        for name, array in chain(self.store.state_dict().items(), averages.items()):
             if not divergence.finite(array):
                 raise self._diverged(f"epoch {record['epoch']}: {name} holds what is not a finite number")
 
@@ -285,8 +287,8 @@ class Training:
         meta["random"] = {"noise": self.noise.bit_generator.state, "shuffle": order}
         self.watch.part("checkpoints", self.keeper.save)(epoch, self._state, meta)
 
-    def _restore(self, saved: Saved) -> list[Record]:
-        """Bring everything to where the checkpoint was written; the lines of metrics.jsonl until then."""
+    def _restore(self, saved: Saved) -> tuple[int, Record]:
+        """Bring everything to where the checkpoint was written; the epochs done, and the last one's record."""
         where = saved.position
         saved.require_data(self.rows.digest)
         if where.partial.step > self.rows.steps or (where.partial.step > where.partial.skipped) != (
@@ -307,7 +309,7 @@ class Training:
         records = self.directory.cut(where.epoch)
         self.directory.remove_summary()
         self.started -= sum(record["seconds"] or 0 for record in records) + where.partial.seconds
-        return records
+        return where.epoch, records[-1] if records else {}
 
     def _state(self) -> dict[str, Array]:
         parts = {"model": self.store.state_dict(), "optimizer": self.optimization.state_dict()}

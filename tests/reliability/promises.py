@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reliability import bad_input, fuzzing, hostile
+from reliability import bad_input, divergence, fuzzing, hostile, repeated
 from reliability.promise import Promise
 
 SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
     "Bad input": bad_input.PROMISES,
     "Hostile checkpoints and data": hostile.PROMISES,
     "Fuzzing": fuzzing.PROMISES,
+    "Divergence": divergence.PROMISES,
+    "Determinism and long runs": repeated.PROMISES,
 }
 """The headings of the page, and what is below each."""
 

@@ -108,6 +108,24 @@ def test_within_an_accumulated_step(fit: Callable[..., Trained]) -> None:
     assert str(error.value) == expected(message, layer)
 
 
+def test_parameters_that_an_optimizer_meets_within_its_step(fit: Callable[..., Trained]) -> None:
+    """LBFGS runs the batch again, and then it is the loss that is not finite."""
+    write()
+    with pytest.raises(NonFiniteError) as error:
+        fit(TEXT, *both(0.1), "optimizer={type: LBFGS, lr: 1e300}")
+    message = "epoch 1, step 1: the loss is nan; it begins in 0.weight (Linear)"
+    assert str(error.value) == expected(message, 0)
+
+
+def test_a_scale_that_is_too_much(fit: Callable[..., Trained]) -> None:
+    write(y=1e18)
+    with pytest.raises(NonFiniteError) as error:
+        fit(TEXT, "loss=[{type: MSELoss, scale: 1e10}]")
+    message = "epoch 1, step 2: the loss is inf; it begins in the sum of the scaled terms"
+    where, source = "<command line>:1:6: error: loss", "loss=[{type: MSELoss, scale: 1e10}]"
+    assert str(error.value) == f"{where}: {message}; {HINT}\n    {source}\n         ^"
+
+
 def test_large_gradients_are_no_false_alarm(fit: Callable[..., Trained]) -> None:
     """Whose squares overflow."""
     write(y=1e25)
@@ -127,6 +145,18 @@ def test_the_last_good_epoch_is_kept(fit: Callable[..., Trained]) -> None:
     for file in Path("r/checkpoints").iterdir():
         with np.load(file) as saved:
             assert all(np.isfinite(saved[name]).all() for name in saved.files if saved[name].dtype.kind == "f")
+
+
+@pytest.mark.usefixtures("resumable")
+def test_nothing_is_saved_of_statistics_that_are_not_finite() -> None:
+    """Their loss is a number: a variance that is infinite makes everything 0. A signal would have them saved."""
+    Path("c.yaml").write_text(NORMALIZED, "utf-8")
+    x = np.ones((12, 2), "f4")
+    x[:4:2] = 1e30
+    np.savez("data.npz", x=x, y=np.ones((12, 1), "f4"))
+    with pytest.raises(NonFiniteError, match=r"epoch 1: 0.running_var holds what is not a finite number"):
+        started(stop=(1, 2))
+    assert list(Path("r/checkpoints").iterdir()) == []
 
 
 NORMALIZED = TEXT.replace("model:\n", "model:\n  - BatchNorm1d\n")
