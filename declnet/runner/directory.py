@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -30,16 +31,27 @@ class RunDirectory:
         self._metrics = path / "metrics.jsonl"
         self._summary = path / "summary.json"
         self._lock: int | None = None
+        self._made: list[Path] = []
 
     def __enter__(self) -> Self:
         """Use it."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave it to others."""
+        """Leave it to others; where no run came of it, as it was."""
+        self._undo()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _undo(self) -> None:
+        """Remove what was made for a run that wrote no config. What refused the run may refuse this too; the first
+        refusal is the one that is told.
+        """
+        with suppress(OSError):
+            if self._made and not (self.path / "config.yaml").exists():
+                for made in reversed(self._made):
+                    made.rmdir()
 
     def _take(self) -> Self:
         """BusyError where another process has it. A process that ends, however it ends, leaves it."""
@@ -71,13 +83,19 @@ class RunDirectory:
         once it is taken: of several that start at once one has it to itself, and the others say so.
         """
         with machine(f"create the run directory {wanted or RUNS / name}"):
-            directory = cls(cls._next(name) if wanted is None else cls._given(wanted))._take()
+            there = wanted is not None and wanted.exists()
+            directory = cls(cls._next(name) if wanted is None else cls._given(wanted))
+            directory._made += [] if there else [directory.path]
             try:
+                directory._take()
                 if any(directory.path.iterdir()):
                     raise _there(directory.path)
                 if checkpoints:
                     directory.checkpoints.mkdir()
+                    directory._made.append(directory.checkpoints)
                 sync_folder(directory.path)
+            except BusyError:  # who has it may not have begun to write
+                raise
             except BaseException:
                 directory.__exit__()
                 raise

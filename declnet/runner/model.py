@@ -19,6 +19,7 @@ from declnet.plan.plan import Arena, Plan, bind, checking
 from declnet.plan.store import Store, take
 from declnet.runner.divergence import finiteness
 from declnet.runner.experiment import Experiment
+from declnet.runner.room import require_room_for_products
 from declnet.runner.watch import UNWATCHED, Watch
 
 Size = tuple[bool, int]
@@ -53,6 +54,7 @@ class Model:
         self.plans: Plans = {
             key: bind(layout, self.store, self.arena, noise) for key, layout in self.layouts.items()
         }
+        require_room_for_products()
         self._meters = {
             measure.label: partial(_meter, measure.metric, graph, output, target)
             for measure, (output, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True)

@@ -16,6 +16,7 @@ from declnet.plan.plan import Arena, Plan, bind
 from declnet.plan.store import Store
 from declnet.runner.experiment import Experiment
 from declnet.runner.inputs import Rows
+from declnet.runner.room import require_room_for_products
 from declnet.runner.trained import Trained
 
 
@@ -73,4 +74,5 @@ class Predictor:
                 raise DataError(problem.message)
             layout = lay_out(graph, training=False, dtype=self.store.dtype)
             self._plans[rows] = bind(layout, self.store, Arena(layout.nbytes), self._noise)
+            require_room_for_products()
         return self._plans[rows]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reliability import bad_input, fuzzing, hostile, writers
+from reliability import bad_input, fuzzing, hostile, limits, writers
 from reliability.promise import Promise
 
 SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
@@ -13,6 +13,7 @@ SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
     "Hostile checkpoints and data": hostile.PROMISES,
     "Fuzzing": fuzzing.PROMISES,
     "One writer": writers.PROMISES,
+    "Limits": limits.PROMISES,
 }
 """The headings of the page, and what is below each."""
 
