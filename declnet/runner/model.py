@@ -11,6 +11,7 @@ import numpy as np
 
 from declnet.core.metric import Meter, Metric, Result
 from declnet.core.optimizer import Group, Optimizer
+from declnet.core.products import require_room_for_products
 from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import StepError, dotted
 from declnet.plan.graph import Graph
@@ -19,7 +20,6 @@ from declnet.plan.plan import Arena, Plan, bind, checking
 from declnet.plan.store import Store, take
 from declnet.runner.divergence import finiteness
 from declnet.runner.experiment import Experiment
-from declnet.runner.room import require_room_for_products
 from declnet.runner.watch import UNWATCHED, Watch
 
 Size = tuple[bool, int]

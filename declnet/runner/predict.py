@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from declnet.core.products import require_room_for_products
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
@@ -16,7 +17,6 @@ from declnet.plan.plan import Arena, Plan, bind
 from declnet.plan.store import Store
 from declnet.runner.experiment import Experiment
 from declnet.runner.inputs import Rows
-from declnet.runner.room import require_room_for_products
 from declnet.runner.trained import Trained
 
 
