@@ -79,12 +79,12 @@ LOCKS = Path("/proc/locks")
 
 
 def holder(folder: Path) -> int | None:
-    """The number of the process that has a folder locked; None where the system does not tell, or nobody has it."""
+    """The number of the process that has a folder locked; None where the system does not tell, the folder has gone,
+    or nobody has it.
+    """
     try:
         lines, found = LOCKS.read_text("ascii").splitlines(), folder.stat()
-    except (
-        OSError
-    ):  # no such system, or the folder has gone: whoever asks was refused, and says so without a number
+    except OSError:  # whoever asks was refused, and says so without a number
         return None
     place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
     for line in lines:  # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:2523338 0 EOF
