@@ -1,8 +1,9 @@
-"""What OpenBLAS, which multiplies NumPy's matrices, is told before NumPy loads it."""
+"""What OpenBLAS, which multiplies NumPy's matrices, is told before NumPy loads it, and whether it has room."""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import os
+from collections.abc import Mapping, MutableMapping
 from typing import Final
 
 KERNELS: Final = "OPENBLAS_CORETYPE"
@@ -23,6 +24,12 @@ WIDE: Final = "SkylakeX"
 
 NEEDED: Final = frozenset({"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"})
 """The CPU flags that those kernels need."""
+
+SAY_THREADS: Final = ("OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
+"""What it reads the number of its threads from, the first one that is set."""
+
+MOST_THREADS: Final = 64
+"""As many as the OpenBLAS of NumPy's wheels starts at most."""
 
 FIRST: Final = 8192
 """Bytes that hold what is said of the first CPU. The rest is not read: of hundreds it takes long to be made."""
@@ -53,3 +60,24 @@ def better_kernels(cpuinfo: str) -> str | None:
     said = {name.strip(): value.strip() for name, _, value in lines}
     wide = said.get("vendor_id") == "AuthenticAMD" and NEEDED.issubset(said.get("flags", "").split())
     return WIDE if wide else None
+
+
+def require_numpy_room() -> None:
+    """MachineError where there is too little memory to load NumPy: OpenBLAS would end the process."""
+    from declnet.core.room import NUMPY, THREAD, require_room
+
+    threads = threads_to_start(os.environ)
+    fewer = "; OPENBLAS_NUM_THREADS=1 needs less" if threads > 1 else ""
+    require_room(NUMPY + (threads - 1) * THREAD, f"to load NumPy{fewer}")
+
+
+def threads_to_start(environ: Mapping[str, str]) -> int:
+    """How many threads OpenBLAS will have: as its environment says, at most the CPUs that the process may use."""
+    said = (environ.get(name, "") for name in SAY_THREADS)
+    numbers = [int(text) for text in said if text.isdecimal() and int(text)]
+    return min([cpus(), MOST_THREADS, *numbers[:1]])
+
+
+def cpus() -> int:
+    """How many the process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -38,16 +38,16 @@ def paragraph(text: str) -> None:
 
 
 @contextmanager
-def written() -> Iterator[None]:
-    """Turn what stdout refuses into a MachineError; a reader that has gone away is told nothing."""
+def written(stream: Literal["stdout", "stderr"] = "stdout") -> Iterator[None]:
+    """Turn what a stream refuses into a MachineError; a reader that has gone away is told nothing."""
     try:
         yield
-        sys.stdout.flush()
+        getattr(sys, stream).flush()
     except OSError as error:
         # What is still in the buffer goes nowhere, or Python complains about it when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), {"stdout": 1, "stderr": 2}[stream])
         gone = isinstance(error, BrokenPipeError)
-        raise MachineError(*[] if gone else [f"cannot write to stdout: {error.strerror}"]) from error
+        raise MachineError(*[] if gone else [f"cannot write to {stream}: {error.strerror}"]) from error
 
 
 def table(

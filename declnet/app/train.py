@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from declnet.app import warn
 from declnet.app.matrix import show_matrix
-from declnet.app.output import count, figure, print_json, table, write
+from declnet.app.output import count, figure, print_json, table, write, written
 from declnet.app.progress import Progress, silent
 from declnet.core.metric import matrices
 from declnet.errors import DeclnetError
@@ -82,7 +82,8 @@ def _follow(events: Iterator[Event], watch: Watch, *, quiet: bool) -> dict[str, 
     with silent() if quiet else Progress.to(sys.stderr) as progress:
         show = watch.part("progress", progress)
         for event in events:
-            show(event)
+            with written("stderr"):
+                show(event)
             if isinstance(event, Finished):
                 summary = event.summary
     return summary

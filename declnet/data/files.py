@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import zlib
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from declnet.core.spec import Array
-from declnet.errors import DataError, Diagnostic
+from declnet.errors import DataError, Diagnostic, MachineError
 from declnet.errors import Path as KeyPath
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ CHUNK = 1 << 20
 
 @contextmanager
 def opened(path: Path, key: KeyPath = ("path",)) -> Iterator[BufferedReader]:
-    """The open file; what the machine says against opening or reading it becomes a DataError."""
+    """The open file; what the machine says against opening or reading it becomes a DataError, but for too many open
+    files, which are no mistake of this one.
+    """
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):  # opening a FIFO would wait for its writer
@@ -51,6 +54,8 @@ def opened(path: Path, key: KeyPath = ("path",)) -> Iterator[BufferedReader]:
     except FileNotFoundError:
         raise refusal(path, "no such file", key) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL or half a character in the path
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            raise MachineError(f"{path}: cannot be read: {_reason(error)}") from None
         raise refusal(path, f"cannot be read: {_reason(error)}", key) from None
     with file:
         try:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
 from declnet.errors import BusyError, CheckpointError, ConfigError
-from declnet.runner.files import content, lock, machine, replacing, sync_folder
+from declnet.runner.files import content, holder, lock, machine, replacing, sync_folder
 
 RUNS = Path("runs")
 
@@ -30,22 +31,38 @@ class RunDirectory:
         self._metrics = path / "metrics.jsonl"
         self._summary = path / "summary.json"
         self._lock: int | None = None
+        self._made: list[Path] = []
 
     def __enter__(self) -> Self:
         """Use it."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave it to others."""
+        """Leave it to others; where no run came of it, as it was."""
+        self._undo()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _undo(self) -> None:
+        """Remove what was made for a run that wrote no config. What refused the run may refuse this too; the first
+        refusal is the one that is told.
+        """
+        with suppress(OSError):
+            if self._made and not (self.path / "config.yaml").exists():
+                for made in reversed(self._made):
+                    made.rmdir()
 
     def _take(self) -> Self:
         """BusyError where another process has it. A process that ends, however it ends, leaves it."""
         self._lock = lock(self.path)
         if self._lock is None:
-            raise BusyError(f"the run directory {self.path} is in use by another process")
+            found = holder(self.path)
+            who = "another process" if found is None else f"process {found}"
+            raise BusyError(
+                f"the run directory {self.path} is in use by {who}; wait until that has ended, or train in another "
+                "directory"
+            )
         return self
 
     @classmethod
@@ -62,14 +79,23 @@ class RunDirectory:
     def create(cls, name: str, wanted: Path | None, *, checkpoints: bool = True) -> RunDirectory:
         """Make `runs/<name>-<n>` with the next free number, or the directory that was asked for.
 
-        ConfigError where that one exists and is not empty: a run never overwrites anything.
+        ConfigError where that one exists and is not empty: a run never overwrites anything. Whether it is, is seen
+        once it is taken: of several that start at once one has it to itself, and the others say so.
         """
         with machine(f"create the run directory {wanted or RUNS / name}"):
-            directory = cls(cls._next(name) if wanted is None else cls._given(wanted))._take()
+            there = wanted is not None and wanted.exists()
+            directory = cls(cls._next(name) if wanted is None else cls._given(wanted))
+            directory._made += [] if there else [directory.path]
             try:
+                directory._take()
+                if any(directory.path.iterdir()):
+                    raise _there(directory.path)
                 if checkpoints:
                     directory.checkpoints.mkdir()
+                    directory._made.append(directory.checkpoints)
                 sync_folder(directory.path)
+            except BusyError:  # who has it may not have begun to write
+                raise
             except BaseException:
                 directory.__exit__()
                 raise
@@ -77,11 +103,8 @@ class RunDirectory:
 
     @staticmethod
     def _given(path: Path) -> Path:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise ConfigError(
-                f"the run directory {path} exists already and is not an empty directory; a run never overwrites "
-                "anything: name another with --run-dir, or remove it"
-            )
+        if path.exists() and not path.is_dir():
+            raise _there(path)
         path.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -162,6 +185,13 @@ class RunDirectory:
         with machine(f"remove {self._summary}"):
             self._summary.unlink(missing_ok=True)
             sync_folder(self.path)
+
+
+def _there(path: Path) -> ConfigError:
+    return ConfigError(
+        f"the run directory {path} exists already and is not an empty directory; a run never overwrites anything: "
+        "name another with --run-dir, or remove it"
+    )
 
 
 def folds_of(path: Path) -> list[Path]:

@@ -74,6 +74,26 @@ def lock(folder: Path) -> int | None:
     return descriptor
 
 
+LOCKS = Path("/proc/locks")
+"""Where Linux tells who has what locked; other systems do not."""
+
+
+def holder(folder: Path) -> int | None:
+    """The number of the process that has a folder locked; None where the system does not tell, the folder has gone,
+    or nobody has it.
+    """
+    try:
+        lines, found = LOCKS.read_text("ascii").splitlines(), folder.stat()
+    except OSError:  # whoever asks was refused, and says so without a number
+        return None
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    for line in lines:  # 1: FLOCK  ADVISORY  WRITE 4711 fe:00:2523338 0 EOF
+        fields = line.split()
+        if fields[1] == "FLOCK" and fields[5] == place:
+            return int(fields[4])
+    return None
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename or a new entry in a folder last."""
     descriptor = os.open(folder, os.O_RDONLY)

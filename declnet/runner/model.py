@@ -11,6 +11,7 @@ import numpy as np
 
 from declnet.core.metric import Meter, Metric, Result
 from declnet.core.optimizer import Elementwise, Group, Optimizer
+from declnet.core.products import require_room_for_products
 from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import StepError, dotted
 from declnet.plan.graph import Graph
@@ -53,6 +54,7 @@ class Model:
         self.plans: Plans = {
             key: bind(layout, self.store, self.arena, noise) for key, layout in self.layouts.items()
         }
+        require_room_for_products()
         self._meters = {
             measure.label: partial(_meter, measure.metric, graph, output, target)
             for measure, (output, target) in zip(experiment.config.loop.metrics, graph.measures, strict=True)

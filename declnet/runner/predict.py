@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from declnet.core.products import require_room_for_products
 from declnet.core.random import generator
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
@@ -73,4 +74,5 @@ class Predictor:
                 raise DataError(problem.message)
             layout = lay_out(graph, training=False, dtype=self.store.dtype)
             self._plans[rows] = bind(layout, self.store, Arena(layout.nbytes), self._noise)
+            require_room_for_products()
         return self._plans[rows]

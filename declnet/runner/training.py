@@ -17,6 +17,7 @@ from declnet.config.dump import dump
 from declnet.config.plain import plain
 from declnet.core.metric import Result
 from declnet.core.random import generator
+from declnet.core.room import require_room
 from declnet.core.spec import Array
 from declnet.core.threads import threads_for
 from declnet.errors import CheckpointError, Diagnostic, NonFiniteError, StepError
@@ -45,6 +46,9 @@ from declnet.runner.watch import UNWATCHED, Watch
 
 if TYPE_CHECKING:
     from declnet.runner.initial import Taken
+
+SPARE = 16 << 20
+"""Bytes for what steps, checkpoints and records take for a moment."""
 
 REPORT_EVERY = 0.1
 """Seconds between two `Stepped` events at least: what follows a run on a screen costs the run next to nothing."""
@@ -103,6 +107,8 @@ class Training:
         self.partial = Partial()
         self.taken = self._start() if saved is None else None
         self.init = None if self.taken is None else self.taken.plain
+        best = sum(array.nbytes for array in self.store.state_dict().values())
+        require_room(best + SPARE, "to train, and to keep the best epoch")
         self.parameters = sum(param.size for param in self.store.params.values())
 
     def _start(self) -> Taken | None:

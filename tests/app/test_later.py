@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from declnet.app.later import Later, later
+from declnet.errors import MachineError
 
 NAME = "imported_later"
+
+
+def nothing() -> None:
+    """What there is to do before an import."""
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +32,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_first_use_imports_it_once() -> None:
-    later(NAME)
+    later(NAME, nothing)
     module = import_module(NAME)
     assert sys.argv == []
     assert module.value == 3
@@ -38,28 +43,46 @@ def test_the_first_use_imports_it_once() -> None:
     assert module.__path__
 
 
+def test_what_is_asked_before_can_refuse() -> None:
+    """And is asked again at the next use."""
+    asked: list[str] = []
+
+    def ask() -> None:
+        asked.append("asked")
+        if len(asked) == 1:
+            raise MachineError("no room")
+
+    later(NAME, ask)
+    module = import_module(NAME)
+    with pytest.raises(MachineError, match="no room"):
+        _ = module.value
+    assert sys.argv == []
+    assert module.value == 3
+    assert (len(asked), sys.argv) == (2, [NAME])
+
+
 def test_a_module_in_it_imports_it_first() -> None:
-    later(NAME)
+    later(NAME, nothing)
     assert import_module(f"{NAME}.part").value == 3
     assert sys.argv == [NAME]
 
 
 def test_what_it_does_not_have_is_missing() -> None:
-    later(NAME)
+    later(NAME, nothing)
     with pytest.raises(AttributeError, match=f"module '{NAME}' has no attribute 'other'"):
         _ = import_module(NAME).other
 
 
 def test_what_is_imported_stays() -> None:
     module = import_module(NAME)
-    later(NAME)
+    later(NAME, nothing)
     assert import_module(NAME) is module
     assert sys.argv == [NAME]
 
 
 def test_what_is_not_installed_says_so_at_its_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "not_installed", raising=False)
-    later("not_installed")
+    later("not_installed", nothing)
     with pytest.raises(ModuleNotFoundError, match="not_installed"):
         _ = import_module("not_installed").value
     monkeypatch.delitem(sys.modules, "not_installed")

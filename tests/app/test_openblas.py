@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from declnet.app.openblas import better_kernels, prepare
+from declnet.app.openblas import better_kernels, prepare, threads_to_start
 
 AVX512 = "avx512f avx512dq avx512cd avx512bw avx512vl"
 
@@ -68,3 +68,22 @@ def test_it_is_told_before_numpy_is_there() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     first, *_, last = found.stdout.splitlines()
     assert (first, last) == ("False", "True")
+
+
+@pytest.mark.parametrize(
+    ("environ", "threads"),
+    [
+        ({}, 4),
+        ({"OPENBLAS_NUM_THREADS": "1"}, 1),
+        ({"OMP_NUM_THREADS": "2"}, 2),
+        ({"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "3"}, 3),
+        ({"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "many"}, 2),
+        ({"OPENBLAS_NUM_THREADS": "100"}, 4),
+        ({"OPENBLAS_NUM_THREADS": "0"}, 4),
+    ],
+)
+def test_threads_are_at_most_the_cpus(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], threads: int
+) -> None:
+    monkeypatch.setattr("declnet.app.openblas.cpus", lambda: 4)
+    assert threads_to_start(environ) == threads

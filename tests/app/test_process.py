@@ -117,6 +117,32 @@ def test_stdout_that_takes_nothing(
     assert (result.rc, result.stderr) == (rc, stderr)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "rc"), [("train c.yaml loop.epochs=1 --run-dir r", 5), ("validate none.yaml", 2)]
+)
+def test_a_stderr_that_takes_nothing(command: Command, arguments: str, rc: int) -> None:
+    result = command.run(["bash", "-c", f"{sys.executable} -m declnet {arguments} 2> /dev/full"], PYTHONWARNINGS="")
+    assert (result.rc, result.stdout) == (rc, "")
+    if rc == 5:
+        assert command("train", "-q", "--resume", "r").rc == 0
+
+
+@pytest.mark.parametrize("limit", [100, 140])
+def test_too_little_memory_is_said_before_there_is_a_directory(command: Command, limit: int) -> None:
+    line = f"ulimit -v {limit}000; {sys.executable} -m declnet train c.yaml --run-dir r"
+    result = command.run(["bash", "-c", line])
+    assert (result.rc, result.stdout) == (5, "")
+    assert re.fullmatch(r"error: not enough memory: \d[\d,]+ bytes more are needed .*\n", result.stderr)
+    assert not (command.cwd / "r").exists()
+
+
+def test_names_that_stdout_has_no_signs_for(command: Command) -> None:
+    shutil.copy(CONFIG, command.cwd / "\xe4.yaml")
+    result = command("validate", "\xe4.yaml", PYTHONIOENCODING="ascii")
+    assert (result.rc, result.stderr) == (0, "")
+    assert "\\xe4.yaml" in result.stdout
+
+
 def on_a_terminal(
     command: Command, *args: str, stop: int | None = None, columns: int = 100, **env: str
 ) -> tuple[int, str]:

@@ -98,12 +98,12 @@ def _serve(*, loaded: bool) -> None:
     """Run what is asked for on stdin, one command at a time; what came of each goes to stdout."""
     replies = os.fdopen(os.dup(1), "w")
     if loaded:
-        _load()
+        load()
     for line in sys.stdin:
         print(json.dumps(_ended(json.loads(line), loaded=loaded)), file=replies, flush=True)
 
 
-def _load() -> None:
+def load() -> None:
     """Import what commands do, as far as it is in memory afterwards."""
     import declnet.api
     import declnet.app.commands
@@ -119,22 +119,27 @@ def _ended(request: Mapping[str, Any], *, loaded: bool) -> dict[str, Any]:
     stdout, stderr = os.memfd_create("stdout"), os.memfd_create("stderr")
     child = os.fork()
     if not child:
-        _become(request, stdout, stderr, loaded=loaded)
+        become(request, stdout, stderr, loaded=loaded)
     _, status, used = os.wait4(child, 0)
-    texts = {}
-    for name, file in {"stdout": stdout, "stderr": stderr}.items():
-        os.lseek(file, 0, os.SEEK_SET)
-        with os.fdopen(file, "rb") as text:
-            texts[name] = text.read().decode(errors="backslashreplace")
     return {
         "rc": os.waitstatus_to_exitcode(status),
         "cpu": used.ru_utime + used.ru_stime,
         "peak": used.ru_maxrss << 10,
-        **texts,
+        **texts(stdout, stderr),
     }
 
 
-def _become(request: Mapping[str, Any], stdout: int, stderr: int, *, loaded: bool) -> None:
+def texts(stdout: int, stderr: int) -> dict[str, str]:
+    """What was written to two files, which are closed."""
+    found = {}
+    for name, file in {"stdout": stdout, "stderr": stderr}.items():
+        os.lseek(file, 0, os.SEEK_SET)
+        with os.fdopen(file, "rb") as text:
+            found[name] = text.read().decode(errors="backslashreplace")
+    return found
+
+
+def become(request: Mapping[str, Any], stdout: int, stderr: int, *, loaded: bool) -> None:
     """Be the command, in the child; never returns."""
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

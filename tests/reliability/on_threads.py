@@ -10,14 +10,14 @@ import os
 import sys
 
 from declnet.app import main
-from declnet.app.kernels import VARIABLE, choose_kernels
+from declnet.app.openblas import KERNELS, prepare
 
 
 def use(count: int, kernels: str) -> None:
     """Load NumPy as declnet does, and give it so many threads."""
     if kernels:
-        os.environ[VARIABLE] = kernels
-    choose_kernels(os.environ)
+        os.environ[KERNELS] = kernels
+    prepare(os.environ)
     from declnet.core import threads
 
     functions = threads._openblas()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reliability import bad_input, divergence, fuzzing, hostile, repeated
+from reliability import bad_input, divergence, fuzzing, hostile, limits, repeated, writers
 from reliability.promise import Promise
 
 SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
@@ -13,6 +13,8 @@ SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
     "Hostile checkpoints and data": hostile.PROMISES,
     "Fuzzing": fuzzing.PROMISES,
     "Divergence": divergence.PROMISES,
+    "One writer": writers.PROMISES,
+    "Limits": limits.PROMISES,
     "Determinism and long runs": repeated.PROMISES,
 }
 """The headings of the page, and what is below each."""

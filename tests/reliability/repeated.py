@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from declnet.app.kernels import NEEDED
+from declnet.app.openblas import NEEDED
 from declnet.core.spec import Array
 from examples import CONFIGS, pointed_at, write_stand_ins
 from reliability.children import CHECKOUT, Children, Ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,3 +87,26 @@ def test_records_are_lines(folder: Path) -> None:
     directory.append({"epoch": 2, "loss": 1e-300})
     text = Path("runs/net-1/metrics.jsonl").read_text(encoding="utf-8")
     assert text == '{"epoch": 1, "loss": 0.1}\n{"epoch": 2, "loss": 1e-300}\n'
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_directory_in_which_no_run_came_to_be_is_as_it_was(folder: Path, there: bool) -> None:
+    if there:
+        Path("r").mkdir()
+    with RunDirectory.create("net", Path("r")):
+        assert Path("r/checkpoints").is_dir()
+    assert Path("r").exists() is there
+    assert not Path("r/checkpoints").exists()
+    with RunDirectory.create("net", Path("r")) as made:
+        made.write_config("name: net\n")
+    assert sorted(path.name for path in Path("r").iterdir()) == ["checkpoints", "config.yaml"]
+
+
+def test_a_directory_that_cannot_be_locked_is_not_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("declnet.runner.directory.lock", refuse)
+    with pytest.raises(MachineError, match="cannot create the run directory r: Too many open files"):
+        RunDirectory.create("net", Path("r"))
+    assert not Path("r").exists()

@@ -14,7 +14,7 @@ from declnet.errors import BusyError, CheckpointError, ConfigError, DataError, M
 from declnet.runner import checkpoint, resumption
 from declnet.runner.directory import RunDirectory
 from declnet.runner.experiment import load
-from declnet.runner.files import lock
+from declnet.runner.files import holder, lock
 from declnet.runner.train import train
 from runner.runs import TEXT, contents, continued, started, summary
 
@@ -158,7 +158,10 @@ def test_a_run_in_use() -> None:
     started(stop=(2, 2))
     with RunDirectory.open(Path("r")), pytest.raises(BusyError) as caught:
         continued()
-    assert str(caught.value) == "error: the run directory r is in use by another process"
+    assert str(caught.value) == (
+        f"error: the run directory r is in use by process {os.getpid()}; wait until that has ended, or train in "
+        "another directory"
+    )
     assert caught.value.exit_code == 7
     continued()
 
@@ -171,6 +174,30 @@ def test_an_empty_directory_in_use() -> None:
         started(to="empty")
     os.close(held)
     started(to="empty")
+
+
+def test_a_holder_that_the_system_does_not_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    started(stop=(2, 2))
+    monkeypatch.setattr("declnet.runner.files.LOCKS", Path("no-such-file"))
+    with RunDirectory.open(Path("r")), pytest.raises(BusyError, match="in use by another process; wait"):
+        continued()
+
+
+def test_a_run_in_use_is_not_taken_for_one_that_is_there() -> None:
+    """Whoever starts one too late is told who has it, not that the directory is not empty."""
+    started(stop=(2, 2))
+    with RunDirectory.open(Path("r")), pytest.raises(BusyError, match=f"in use by process {os.getpid()};"):
+        started(to="r")
+
+
+def test_the_holder_of_a_folder() -> None:
+    Path("a").mkdir()
+    Path("b").mkdir()
+    held = lock(Path("a"))
+    assert held is not None
+    assert (holder(Path("a")), holder(Path("b")), holder(Path("gone"))) == (os.getpid(), None, None)
+    os.close(held)
+    assert holder(Path("a")) is None
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EBADF])

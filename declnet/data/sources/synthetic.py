@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, final
 import numpy as np
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
+from declnet.core.products import require_room_for_products
 from declnet.core.registry import sources
 from declnet.core.source import Column, Source
 from declnet.core.spec import Array
@@ -154,6 +155,7 @@ class Regression(Source):
         rng = np.random.default_rng(self.seed)
         weight, bias = rng.standard_normal((self.outputs, self.features)), rng.standard_normal(self.outputs)
         x = rng.standard_normal((self.samples, self.features))
+        require_room_for_products()
         y = x @ weight.T + bias + self.noise * rng.standard_normal((self.samples, self.outputs))
         table: dict[str, Array] = {"x": x, "y": y}
         return {name: table[name] for name in columns}
