@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reliability import bad_input, fuzzing, hostile
+from reliability import bad_input, crashes, fuzzing, hostile
 from reliability.promise import Promise
 
 SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
     "Bad input": bad_input.PROMISES,
     "Hostile checkpoints and data": hostile.PROMISES,
     "Fuzzing": fuzzing.PROMISES,
+    "Crashes": crashes.PROMISES,
 }
 """The headings of the page, and what is below each."""
 

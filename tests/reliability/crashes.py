@@ -1,0 +1,208 @@
+"""Crashes: refusals of the disk, kills and losses of power, after which every run goes on to the same bits."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from declnet.errors import MachineError
+from reliability import calls
+from reliability.calls import Call
+from reliability.children import Ended
+from reliability.crashed import RUN, SCENES, Log, Runs, Scene, runs
+from reliability.disk import Disk, Tree, write
+from reliability.promise import Outcome, Promise, Scale
+
+ERRORS: Final = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
+LASTING: Final = ("ENOSPC", "EROFS")
+"""A disk that is full, or read-only, stays so."""
+
+STRIDE: Final[Mapping[Scale, int]] = {"quick": 41, "whole": 1}
+"""Every so manieth."""
+KILLS: Final[Mapping[Scale, int]] = {"quick": 20, "whole": 500}
+STATES: Final[Mapping[Scale, int]] = {"quick": 20, "whole": 300}
+"""Of a scene; the least that is tried of what may be there after a loss of power."""
+
+
+def called(log: Log) -> list[Mapping[str, Any]]:
+    return [entry for entry in log if "number" in entry]
+
+
+def changes(entry: Mapping[str, Any]) -> bool:
+    """Whether a call changes what is on the disk."""
+    return Call(entry["number"], entry["name"], ("", entry.get("flags", 0)), entry["path"]).changes
+
+
+def acts(runs: Runs) -> Iterator[tuple[str, int, dict[str, object]]]:
+    """What is refused: a scene, the number of a call, and how. All errors at all calls of a run that begins, and one
+    error after another at those of one that goes on.
+    """
+    for number, (scene, log) in enumerate(runs.logs.items()):
+        for entry in called(log):
+            at = entry["number"]
+            for error in ERRORS if number == 0 else (ERRORS[(at + number) % len(ERRORS)],):
+                yield scene, at, {"act": "refuse", "at": at, "error": error}
+            if number == 0 and changes(entry):
+                for error in LASTING:
+                    yield scene, at, {"act": "refuse", "at": at, "error": error, "lasting": True}
+            if entry["name"] == "write":
+                yield scene, at, {"act": "fill", "at": at}
+
+
+def refused(runs: Runs, ended: Ended, act: Mapping[str, object]) -> str:
+    """How a command did not end as one that the disk has refused something: with exit 5 and what that was, or as if
+    nothing had been.
+    """
+    if ended.rc == 0:
+        return runs.differs()
+    reason = os.strerror(getattr(calls.errno, str(act.get("error", "ENOSPC"))))
+    lines = ended.stderr.splitlines()
+    if ended.rc != MachineError.exit_code or not ended.in_words:
+        return f"{ended.rc}: {ended.stderr}"
+    if len(lines) != 1 or not (lines[0].startswith("error: cannot ") and reason in lines[0]):
+        return f"said: {ended.stderr}"
+    left = [path.name for path in (runs.folder / RUN).rglob("*.tmp")]
+    return f"left {left}" if left and "lasting" not in act else ""
+
+
+def errors(scale: Scale) -> Outcome:
+    """Refuse each call to the file system."""
+    failures: list[str] = []
+    ends: Counter[int] = Counter()
+    with runs() as tries:
+        chosen = list(acts(tries))[:: STRIDE[scale]]
+        for name, at, act in chosen:
+            ended = tries.tried(SCENES[name], act)
+            ends[ended.rc] += 1
+            wrong = refused(tries, ended, act) or tries.wrong(SCENES[name], tries.promised(name, at))
+            failures += [f"{name}, {act}, {place(tries, name, at)}: {wrong}"] if wrong else []
+        said = ", ".join(f"{count:,} with {code}" for code, count in sorted(ends.items()))
+        figures = f"{numbers(tries)}; ended: {said}; {len(tries.ends):,} different states gone on with"
+    return Outcome(len(chosen), failures, figures)
+
+
+def place(runs: Runs, scene: str, at: int) -> str:
+    entry = next(entry for entry in called(runs.logs[scene]) if entry["number"] == at)
+    return f"{entry['name']} {entry['path'].removeprefix(str(runs.folder))}"
+
+
+def numbers(runs: Runs) -> str:
+    return "; ".join(f"{name}: {len(called(log)):,} calls" for name, log in runs.logs.items())
+
+
+def kills_at_calls(scale: Scale) -> Outcome:
+    """Kill before each call to the file system, and in the middle of each write."""
+    failures = []
+    with runs() as tries:
+        every = [
+            (scene, entry["number"], torn)
+            for scene, log in tries.logs.items()
+            for entry in called(log)
+            for torn in ((False, True) if entry["name"] == "write" else (False,))
+        ]
+        chosen = every[:: STRIDE[scale]]
+        for name, at, torn in chosen:
+            ended = tries.tried(SCENES[name], {"act": "kill", "at": at, "torn": torn})
+            survived = "" if ended.rc == -signal.SIGKILL else f"not killed: {ended}"
+            wrong = survived or tries.wrong(SCENES[name], tries.promised(name, at))
+            failures += [f"{name}, {at}, torn: {torn}, {place(tries, name, at)}: {wrong}"] if wrong else []
+        torn = sum(torn for *_, torn in chosen)
+        figures = f"{numbers(tries)}; {torn:,} within a write; {len(tries.ends):,} different states gone on with"
+    return Outcome(len(chosen), failures, figures)
+
+
+def kills_at_moments(scale: Scale) -> Outcome:
+    """Kill at random moments."""
+    failures = []
+    when: Counter[str] = Counter()
+    rng = random.Random(7)  # noqa: S311 - the same moments each time, as far as a clock has them
+    with runs() as tries:
+        names = list(SCENES)
+        takes = {name: max(tries.tried(SCENES[name], {}, [(0, 0)]).late for _ in range(2)) for name in names}
+        for number in range(KILLS[scale]):
+            name = names[number % len(names)]
+            ended = tries.tried(SCENES[name], {}, [(rng.uniform(0, takes[name]), signal.SIGKILL)])
+            step = tries.step()
+            when["it was done" if ended.rc == 0 else f"step {step}" if step else "the first checkpoint"] += 1
+            least = max(tries.promised(name, 0), 2 * (tries.lines() - 1))  # an epoch is two steps
+            wrong = tries.wrong(SCENES[name], least)
+            if ended.rc not in (0, -signal.SIGKILL):
+                wrong = str(ended)
+            failures += [f"{name}, {number}: {wrong}"] if wrong else []
+        told = ", ".join(f"{text} {count:,}" for text, count in sorted(when.items()))
+        figures = f"the last checkpoint was of, before, or when: {told}; {len(tries.ends):,} states gone on with"
+    return Outcome(KILLS[scale], failures, figures)
+
+
+def powerless(tries: Runs, name: str, count: int) -> tuple[list[tuple[int, Tree]], int]:
+    """What may be in `runs` after a loss of power during a scene, with the steps that a checkpoint of it must hold:
+    every so manieth, for so many in all; and how many different ones there were.
+    """
+    rng = random.Random(7)  # noqa: S311 - the same states each time
+    tries.begin(SCENES[name].begins)
+    disk, least = Disk(tries.folder), tries.promised(name, 0)
+    found: dict[tuple[int, str], Tree] = {}
+    for entry in tries.logs[name]:
+        disk.do(entry)
+        if entry["name"] == "saved":
+            least = entry["step"]
+        if entry["name"] == "saved" or changes(entry):
+            for tree in disk.states(rng):
+                there = tree.get("runs", {})
+                assert isinstance(there, dict)
+                found[least, repr(there)] = there
+    states = [(steps, tree) for (steps, _), tree in found.items()]
+    return states[:: max(1, len(states) // count)], len(states)
+
+
+def power(scale: Scale) -> Outcome:
+    """Replay what a run has written, up to each call, without what was not synced, or with a part of it."""
+    failures: list[str] = []
+    cases, possible = 0, 0
+    with runs() as tries:
+        for name, scene in SCENES.items():
+            states, count = powerless(tries, name, STATES[scale])
+            cases, possible = cases + len(states), possible + count
+            for number, (least, tree) in enumerate(states):
+                tries.begin("")
+                write(tree, tries.folder / "runs")
+                wrong = tries.wrong(scene, least)
+                failures += [f"{name}, state {number}, {shown(tree)}: {wrong}"] if wrong else []
+        figures = f"{numbers(tries)}; every so manieth of {possible:,} different states"
+    return Outcome(cases, failures, figures)
+
+
+def shown(tree: Tree) -> dict[str, object]:
+    return {name: len(item) if isinstance(item, bytes) else shown(item) for name, item in tree.items()}
+
+
+PROMISES: Final = (
+    Promise(
+        "what the disk refuses is survived",
+        "ENOSPC, EIO, EDQUOT or EROFS at any call to the file system ends a run with exit 5 and what was refused, or "
+        "does no harm; the newest complete checkpoint loads, nothing half written is left beside it, and the run goes "
+        "on to the same bits",
+        errors,
+    ),
+    Promise(
+        "a kill at any call is survived",
+        "After SIGKILL before any call to the file system, or within any write, the newest complete checkpoint loads "
+        "and the run goes on to the same bits",
+        kills_at_calls,
+    ),
+    Promise(
+        "a kill at any moment is survived",
+        "The same after SIGKILL at random moments",
+        kills_at_moments,
+    ),
+    Promise(
+        "a loss of power is survived",
+        "The same where unsynced writes are lost, torn or there in part, and names that were not synced are lost, one "
+        "without the other, at any call",
+        power,
+    ),
+)
