@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from declnet.errors import BusyError, CheckpointError, ConfigError
-from declnet.runner.files import content, lock, machine, replacing, sync_folder
+from declnet.runner.files import content, lock, machine, make_folder, replacing, sync_folder
 
 RUNS = Path("runs")
 
@@ -38,8 +38,9 @@ class RunDirectory:
     def __exit__(self, *error: object) -> None:
         """Leave it to others."""
         if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+            descriptor, self._lock = self._lock, None
+            with machine(f"close the run directory {self.path}"):
+                os.close(descriptor)
 
     def _take(self) -> Self:
         """BusyError where another process has it. A process that ends, however it ends, leaves it."""
@@ -82,12 +83,12 @@ class RunDirectory:
                 f"the run directory {path} exists already and is not an empty directory; a run never overwrites "
                 "anything: name another with --run-dir, or remove it"
             )
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         return path
 
     @staticmethod
     def _next(name: str) -> Path:
-        RUNS.mkdir(exist_ok=True)
+        make_folder(RUNS)
         pattern = re.compile(re.escape(name) + r"-(\d+)")
         taken = [int(m[1]) for entry in RUNS.iterdir() if (m := pattern.fullmatch(entry.name))]
         number = max(taken, default=0) + 1
@@ -98,6 +99,7 @@ class RunDirectory:
             except FileExistsError:  # another run was faster
                 number += 1
             else:
+                sync_folder(RUNS)
                 return path
 
     def fold(self, number: int) -> Path:
@@ -110,15 +112,21 @@ class RunDirectory:
             file.write(text.encode())
 
     def append(self, record: Record) -> None:
-        """Add an epoch's line to metrics.jsonl: one write, so a line is never torn by another process."""
+        """Add an epoch's line to metrics.jsonl: one write, so whoever reads meanwhile finds it whole; a full disk may
+        take a part of it, and then refuses the rest.
+        """
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
         with machine(f"write {self._metrics}"), self._metrics.open("ab", buffering=0) as file:
-            file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
+            while line:
+                line = line[file.write(line) :]
 
     def sync(self) -> None:
         """Make the lines so far last: a checkpoint is not to know of epochs that metrics.jsonl has lost."""
-        if self._metrics.exists():
-            with machine(f"write {self._metrics}"), self._metrics.open("rb") as file:
-                os.fsync(file.fileno())
+        with machine(f"write {self._metrics}"):
+            if self._metrics.exists():
+                with self._metrics.open("rb") as file:
+                    os.fsync(file.fileno())
+                sync_folder(self.path)
 
     def cut(self, epoch: int) -> list[Record]:
         """Leave only the lines up to an epoch in metrics.jsonl, and read them: the rest is trained again."""

@@ -83,7 +83,9 @@ class Runs:
         self._keep("short")
         for name in ("a stopped run goes on", "a run that is done is made longer"):
             self.noted(name)
-        self.known |= {step_of(path): path.read_bytes() for path in folder.glob("was/*/tiny-1/checkpoints/last.npz")}
+        self.known |= {
+            step_of(path): path.read_bytes() for path in folder.glob("was/*/tiny-1/checkpoints/last.npz")
+        }
 
     def _must(self, rc: int, *arguments: object, act: Mapping[str, object] | None = None) -> None:
         ended = self.children.disturbed(self.folder, *arguments, act=act or {})

@@ -18,6 +18,8 @@ from typing import Any, Final, Self
 
 SECTOR: Final = 512
 
+BETWEEN: Final = 5
+
 FEW: Final = 5
 """Changes of names of which all subsets are looked at."""
 
@@ -48,15 +50,17 @@ class File:
     def found(self, rng: random.Random) -> bytes:
         """What may be there after a loss of power."""
         whole = self.after(self.since)
+        zeros = self.after([(at, None if data is None else bytes(len(data))) for at, data in self.since])
         how = rng.randrange(4)
         if how == 0:
             return self.after([change for change in self.since if rng.random() < 0.5])
         if how == 1:
-            return whole[: rng.randrange(len(whole) + 1)]
+            cut = rng.randrange(len(whole) + 1)
+            return whole[:cut] + self.synced[cut:]
         if how == 2:
-            return bytes(len(whole))
-        sectors = (whole[at : at + SECTOR] for at in range(0, len(whole), SECTOR))
-        return b"".join(sector if rng.random() < 0.5 else bytes(len(sector)) for sector in sectors)
+            return zeros
+        starts = range(0, len(whole), SECTOR)
+        return b"".join(rng.choice((whole, zeros))[start : start + SECTOR] for start in starts)
 
 
 @dataclass(eq=False)
@@ -99,9 +103,9 @@ class Disk:
     def do(self, entry: Mapping[str, Any]) -> None:
         """Take in a call that was noted."""
         path = Path(entry["path"] if "path" in entry else self.root)
-        if not path.is_relative_to(self.root) or path == self.root:
-            if entry["name"] == "fsync":
-                self.top.sync()
+        if path == self.root and entry["name"] == "fsync":
+            self.top.sync()
+        if path == self.root or not path.is_relative_to(self.root):
             return
         folder = self.folder(path.parent)
         node = folder.now.get(path.name)
@@ -135,13 +139,13 @@ class Disk:
 
     def states(self, rng: random.Random) -> Iterator[Tree]:
         """What may be there if power is lost now: for all that can become of names, or some of it where there are
-        many, the files as they were synced, as they were written, and twice something in between.
+        many, the files as they were synced, as they were written, and several times something in between.
         """
         changed = [(folder, change) for folder in _folders(self.top) for change in folder.since]
         subsets = product((True, False), repeat=len(changed)) if len(changed) <= FEW else _some(rng, len(changed))
         for subset in subsets:
             kept = {id(change) for (_, change), keep in zip(changed, subset, strict=True) if keep}
-            for how in ("synced", "written", "between", "between"):
+            for how in ("synced", "written", *["between"] * BETWEEN):
                 yield _tree(self.top, kept, how, rng)
 
     @classmethod
