@@ -112,8 +112,8 @@ class RunDirectory:
             file.write(text.encode())
 
     def append(self, record: Record) -> None:
-        """Add an epoch's line to metrics.jsonl: one write, so whoever reads meanwhile finds it whole; a full disk may
-        take a part of it, and then refuses the rest.
+        """Add an epoch's line to metrics.jsonl: one write, so whoever reads meanwhile finds it whole. A full disk
+        may take a part of it; then it refuses the rest.
         """
         line = json.dumps(record, allow_nan=False).encode() + b"\n"
         with machine(f"write {self._metrics}"), self._metrics.open("ab", buffering=0) as file:

@@ -17,6 +17,7 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 NAMES: Final = (
@@ -113,18 +114,15 @@ def send(at: int, number: int, times: int = 1) -> Act:
 
 
 def note(log: str) -> Act:
-    """Write each call to a log, in a line of JSON, once it is done; and each checkpoint, once it is promised."""
-    from declnet.runner.keeper import Keeper
-
+    """Write each call to a log, in a line of JSON, once it is done, with marks between them: where a run begins to
+    watch for signals, each step that it has made, and each checkpoint that it has written, with the steps in it.
+    """
     descriptor = REAL["open"](log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    save = Keeper.save
 
     def put(**entry: object) -> None:
         REAL["write"](descriptor, json.dumps(entry).encode() + b"\n")
 
-    def saved(self: Keeper, epoch: int, state: Any, meta: Mapping[str, object]) -> None:
-        save(self, epoch, state, meta)
-        put(name="saved", step=meta["step"])
+    mark(put)
 
     def act(call: Call, do: Do) -> Any:
         entry: dict[str, object] = {"number": call.number, "name": call.name, "path": call.path}
@@ -137,12 +135,32 @@ def note(log: str) -> Act:
             put(**entry, data=bytes(written).hex(), at=at)
             return result
         elif call.name == "replace":
-            entry["to"] = os.path.abspath(call.arguments[1])
+            entry["to"] = absolute(call.arguments[1])
         put(**entry)
         return do()
 
-    Keeper.save = saved  # type: ignore[method-assign] # to know of it
     return act
+
+
+def mark(put: Callable[..., None]) -> None:
+    """Have a run put a mark at what it is about."""
+    from declnet.runner.keeper import Keeper
+    from declnet.runner.model import Optimization
+    from declnet.runner.signals import Signals
+
+    def after(cls: type, name: str, say: Callable[..., Mapping[str, object]]) -> None:
+        real = getattr(cls, name)
+
+        def method(self: object, *arguments: Any) -> Any:
+            result = real(self, *arguments)
+            put(**say(*arguments))
+            return result
+
+        setattr(cls, name, method)
+
+    after(Signals, "__enter__", lambda *_: {"name": "watching"})
+    after(Optimization, "step", lambda *_: {"name": "stepped"})
+    after(Keeper, "save", lambda *told: {"name": "saved", "step": told[-1]["step"]})
 
 
 ACTS: Final[Mapping[str, Callable[..., Act]]] = {
@@ -154,6 +172,10 @@ ACTS: Final[Mapping[str, Callable[..., Act]]] = {
 }
 
 
+def absolute(path: Any) -> str:
+    return str(Path(os.fsdecode(path)).absolute())
+
+
 def disturb(act: str, **settings: Any) -> None:
     """From here on, have each call of this process to the file system go through an act."""
     acting = ACTS[act](**settings)
@@ -163,7 +185,7 @@ def disturb(act: str, **settings: Any) -> None:
         def call(*arguments: Any, **named: Any) -> Any:
             nonlocal count
             subject = arguments[0] if arguments else "."
-            path = opened.get(subject, "") if isinstance(subject, int) else os.path.abspath(os.fsdecode(subject))
+            path = opened.get(subject, "") if isinstance(subject, int) else absolute(subject)
             this = Call(count, name, arguments, path)
             count += 1
             result = acting(this, lambda: real(*arguments, **named))

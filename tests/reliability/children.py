@@ -88,8 +88,8 @@ class Children:
     def disturbed(
         self, folder: Path, *arguments: object, act: Mapping[str, object], sent: Sequence[tuple[float, int]] = ()
     ) -> Ended:
-        """The command, forked, with its calls to the file system going through an act of `calls`, if it has one, and
-        signals sent to it, each so many seconds after the one before.
+        """The command, forked, with its calls to the file system going through an act of `calls`, where there is
+        one, and signals sent to it, each so many seconds after the one before.
         """
         return self._run(folder, ["declnet", *arguments], {}, act=dict(act), sent=list(sent))
 
@@ -184,6 +184,8 @@ def _become(request: Mapping[str, Any], stdout: int, stderr: int, *, loaded: boo
             _forked(arguments, request.get("act"))
         start = [sys.executable, "-m", "declnet"] if program == "declnet" else [program]
         os.execv(sys.executable, [*start, *arguments])  # noqa: S606 - a program in the place of this one, no shell
+    except KeyboardInterrupt:
+        os._exit(128 + signal.SIGINT)  # before the command, or behind it
     except BaseException:  # noqa: BLE001 - nothing may go on in the child
         import traceback
 

@@ -159,7 +159,7 @@ class Runs:
         return self.ends[state]
 
     def _end(self, scene: Scene, *, begun: bool) -> str:
-        """Go on with the run that is there; the same files always come to the same end, so each are gone on with once."""
+        """Go on with the run that is there. The same files come to the same end, so that is done once for them."""
         ended = self.children.declnet(self.folder, *scene.resume)
         if not begun:
             text = f"error: {RUN} is not the directory of a run: it has no config.yaml\n"
@@ -209,13 +209,23 @@ def step_of(path: Path) -> int:
     return step
 
 
+def called(log: Log) -> list[Mapping[str, Any]]:
+    """The calls of a log, without the marks."""
+    return [entry for entry in log if "number" in entry]
+
+
+def numbers(runs: Runs) -> str:
+    """How many calls there are in each scene."""
+    return "; ".join(f"{name}: {len(called(log)):,} calls" for name, log in runs.logs.items())
+
+
 def after_saves(log: Log, count: int) -> Iterator[Mapping[str, Any]]:
     """The calls after so many checkpoints."""
     saved = 0
     for entry in log:
         if entry["name"] == "saved":
             saved += 1
-        elif saved >= count:
+        elif saved >= count and "number" in entry:
             yield entry
 
 

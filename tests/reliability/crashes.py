@@ -12,9 +12,10 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from declnet.errors import ConfigError, DataError, MachineError
+from reliability import interrupts
 from reliability.calls import Call
 from reliability.children import Ended
-from reliability.crashed import RUN, SCENES, Log, Runs, Scene, runs
+from reliability.crashed import RUN, SCENES, Runs, called, numbers, runs
 from reliability.disk import Disk, Tree, write
 from reliability.promise import Outcome, Promise, Scale
 
@@ -29,18 +30,14 @@ STATES: Final[Mapping[Scale, int]] = {"quick": 31, "whole": 1}
 """Every so manieth of what may be there after a loss of power."""
 
 
-def called(log: Log) -> list[Mapping[str, Any]]:
-    return [entry for entry in log if "number" in entry]
-
-
 def changes(entry: Mapping[str, Any]) -> bool:
     """Whether a call changes what is on the disk."""
     return Call(entry["number"], entry["name"], ("", entry.get("flags", 0)), entry["path"]).changes
 
 
 def acts(runs: Runs) -> Iterator[tuple[str, int, dict[str, object]]]:
-    """What is refused: a scene, the number of a call, and how. All errors at all calls of a run that begins, and one
-    error after another at those of one that goes on.
+    """What is refused: a scene, the number of a call, and how. All errors at all calls of a run that begins, and
+    one error after another at those of one that goes on.
     """
     for number, (scene, log) in enumerate(runs.logs.items()):
         for entry in called(log):
@@ -106,10 +103,6 @@ def place(runs: Runs, scene: str, at: int) -> str:
     return f"{entry['name']} {entry['path'].removeprefix(str(runs.folder))}"
 
 
-def numbers(runs: Runs) -> str:
-    return "; ".join(f"{name}: {len(called(log)):,} calls" for name, log in runs.logs.items())
-
-
 def kills_at_calls(scale: Scale) -> Outcome:
     """Kill before each call to the file system, and in the middle of each write."""
     failures = []
@@ -155,7 +148,7 @@ def kills_at_moments(scale: Scale) -> Outcome:
 
 
 def powerless(tries: Runs, name: str) -> list[tuple[int, Tree]]:
-    """What may be in `runs` after a loss of power during a scene, with the steps that a checkpoint of it must hold."""
+    """What may be in `runs` after a loss of power in a scene, with the steps that a checkpoint of it must hold."""
     rng = random.Random(7)  # noqa: S311 - the same states each time
     tries.begin(SCENES[name].begins)
     disk, least = Disk(tries.folder), tries.promised(name, 0)
@@ -196,15 +189,15 @@ def shown(tree: Tree) -> dict[str, object]:
 PROMISES: Final = (
     Promise(
         "what the disk refuses is survived",
-        "ENOSPC, EIO, EDQUOT or EROFS at any call to the file system ends a run with exit 5 and what was refused, or "
-        "does no harm; the newest complete checkpoint loads, nothing half written is left beside it, and the run goes "
-        "on to the same bits",
+        "ENOSPC, EIO, EDQUOT or EROFS at any call to the file system ends a run with exit 5 and what was refused "
+        "(2 or 3 where the config or the data cannot be read), or does no harm; the newest complete checkpoint loads, "
+        "nothing half written is left beside it, and the run goes on to the same bits",
         errors,
     ),
     Promise(
         "a kill at any call is survived",
-        "After SIGKILL before any call to the file system, or within any write, the newest complete checkpoint loads "
-        "and the run goes on to the same bits",
+        "After SIGKILL before any call to the file system, or within any write, the newest complete checkpoint "
+        "loads and the run goes on to the same bits",
         kills_at_calls,
     ),
     Promise(
@@ -214,8 +207,31 @@ PROMISES: Final = (
     ),
     Promise(
         "a loss of power is survived",
-        "The same where unsynced writes are lost, torn or there in part, and names that were not synced are lost, one "
-        "without the other, at any call",
+        "The same where unsynced writes are lost, torn or there in part, and names that were not synced are lost, "
+        "one without the other, at any call",
         power,
+    ),
+    Promise(
+        "a signal stops a run in order",
+        "After SIGINT or SIGTERM before any call to the file system the step in progress is finished, a checkpoint "
+        "of it written, and the exit is 130 or 143; the run goes on to the same bits",
+        interrupts.at_calls,
+    ),
+    Promise(
+        "a signal stops a run soon",
+        "The same at random moments, within 2 s",
+        interrupts.at_moments,
+    ),
+    Promise(
+        "a second signal ends a run at once",
+        "A second SIGINT ends the process before its next call to the file system, or within its step; the newest "
+        "complete checkpoint loads, and the run goes on to the same bits",
+        interrupts.second,
+    ),
+    Promise(
+        "handlers of signals only note them",
+        "What a signal interrupts sees nothing of it: the handler sets a flag, and gives the next signal back to "
+        "the system",
+        interrupts.handlers,
     ),
 )

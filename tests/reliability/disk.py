@@ -1,9 +1,9 @@
 """A disk whose power can be lost: what was written and not synced may be there afterwards, or not, or in part.
 
-It is built from the calls that `calls.note` has written down. What POSIX promises is all that counts: bytes are there
-for good once their file is synced, names once their folder is. Until then each change of a folder may be lost, one
-without the other, and a file may hold what it held before, all that was written, the writes without some of them, some
-sectors of them with zeros in between, or nothing but zeros.
+It is built from the calls that `calls.note` has written down. What POSIX promises is all that counts: bytes
+are there for good once their file is synced, names once their folder is. Until then each change of a folder may be lost,
+one without the other, and a file may hold what it held before, all that was written, the writes without some of
+them, some sectors of them with zeros in between, or nothing but zeros.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 SECTOR: Final = 512
 
 BETWEEN: Final = 5
+"""States that are drawn of what is between nothing and all of what was written."""
 
 FEW: Final = 5
 """Changes of names of which all subsets are looked at."""
@@ -102,7 +103,7 @@ class Disk:
 
     def do(self, entry: Mapping[str, Any]) -> None:
         """Take in a call that was noted."""
-        path = Path(entry["path"] if "path" in entry else self.root)
+        path = Path(entry.get("path", self.root))
         if path == self.root and entry["name"] == "fsync":
             self.top.sync()
         if path == self.root or not path.is_relative_to(self.root):

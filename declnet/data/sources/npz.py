@@ -135,8 +135,8 @@ def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 
 
 def archive_of(file: IO[bytes]) -> zipfile.ZipFile:
-    """The archive in an open file. What the machine says against reading it stays an OSError: zipfile takes that for
-    a file which is no archive.
+    """The archive in an open file. What the machine says against reading it stays an OSError, which zipfile takes
+    for a file that is no archive.
     """
     try:
         return zipfile.ZipFile(file)
