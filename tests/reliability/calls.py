@@ -173,7 +173,7 @@ ACTS: Final[Mapping[str, Callable[..., Act]]] = {
 
 
 def absolute(path: Any) -> str:
-    return str(Path(os.fsdecode(path)).absolute())
+    return os.path.normpath(Path(os.fsdecode(path)).absolute())
 
 
 def disturb(act: str, **settings: Any) -> None:

@@ -131,6 +131,7 @@ def _load() -> None:
 
 def _train() -> None:
     """Train once, so that whatever is made at its first use is there."""
+    import reliability.calls
     from app.tiny import prepare
     from declnet.runner.experiment import load
     from declnet.runner.train import train
@@ -139,6 +140,7 @@ def _train() -> None:
         prepare(Path(folder))
         for _ in train(load(Path(folder, "tiny.yaml")), Path(folder, "run")):
             pass
+    assert reliability.calls
 
 
 def _ended(request: Mapping[str, Any], *, loaded: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from app.tiny import prepare
 from declnet.errors import CheckpointError
 from declnet.runner import checkpoint
 from reliability.children import Children, Ended
-from reliability.disk import Disk
+from reliability.disk import Disk, Folder
 from runner.runs import same
 
 CONFIG: Final = """\
@@ -68,7 +68,9 @@ class Runs:
 
     def __init__(self, folder: Path, children: Children) -> None:
         self.folder, self.children = folder, children
+        self.last = folder / RUN / "checkpoints" / "last.npz"
         self.logs: dict[str, Log] = {}
+        self.begun: dict[str, int] = {}
         self.ends: dict[tuple[object, ...], str] = {}
         prepare(folder)
         (folder / "tiny.yaml").write_text(CONFIG, encoding="utf-8")
@@ -83,9 +85,6 @@ class Runs:
         self._keep("short")
         for name in ("a stopped run goes on", "a run that is done is made longer"):
             self.noted(name)
-        self.known |= {
-            step_of(path): path.read_bytes() for path in folder.glob("was/*/tiny-1/checkpoints/last.npz")
-        }
 
     def _must(self, rc: int, *arguments: object, act: Mapping[str, object] | None = None) -> None:
         ended = self.children.disturbed(self.folder, *arguments, act=act or {})
@@ -106,6 +105,7 @@ class Runs:
         """The calls of a scene where nothing happens."""
         scene = SCENES[name]
         self.begin(scene.begins)
+        self.begun[name] = self.meta()["step"]
         file = self.folder.parent / "log"
         self._must(0, *scene.command, act={"act": "note", "log": str(file)})
         self.logs[name] = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
@@ -119,10 +119,7 @@ class Runs:
 
     def promised(self, name: str, number: int | None = None) -> int:
         """The steps that a checkpoint must hold once so many calls of a scene are done; None for all of them."""
-        steps = [0]
-        begins = self.folder / "was" / SCENES[name].begins / RUN.name / "checkpoints" / "last.npz"
-        if SCENES[name].begins:
-            steps.append(step_of(begins))
+        steps = [self.begun[name]]
         for entry in self.logs[name]:
             if number is not None and entry.get("number", -1) >= number:
                 break
@@ -130,15 +127,16 @@ class Runs:
                 steps.append(entry["step"])
         return max(steps)
 
-    def step(self) -> int:
-        """The steps of the checkpoint that is there, 0 where there is none."""
-        last = self.folder / RUN / "checkpoints" / "last.npz"
-        return step_of(last) if last.exists() else 0
+    def meta(self) -> dict[str, Any]:
+        """What the checkpoint that is there says, which is read as a whole, check sums and all."""
+        return checkpoint.load(self.last)[1] if self.last.exists() else {"step": 0, "partial": {"step": 0}}
 
-    def lines(self) -> int:
-        """The epochs that metrics.jsonl tells of."""
+    def least(self) -> int:
+        """The steps that a checkpoint must hold as metrics.jsonl has it: an epoch is two steps, and its line is
+        written after the checkpoint of the epoch before.
+        """
         file = self.folder / RUN / "metrics.jsonl"
-        return file.read_bytes().count(b"\n") if file.exists() else 0
+        return 2 * max(0, file.read_bytes().count(b"\n") - 1) if file.exists() else 0
 
     def wrong(self, scene: Scene, least: int) -> str:
         """What is not as promised of the run that is there: its checkpoint, which holds at least so many steps, and
@@ -146,10 +144,12 @@ class Runs:
         """
         run = self.folder / RUN
         try:
-            step = self.step()
+            meta = self.meta()
         except CheckpointError as error:
             return str(error)
-        if step and (run / "checkpoints" / "last.npz").read_bytes() != self.known[step]:
+        step = meta["step"]
+        # one within an epoch tells of the seconds that it took so far
+        if step and not meta["partial"]["step"] and self.last.read_bytes() != self.known[step]:
             return f"the checkpoint of step {step} has other bits"
         if step < least:
             return f"the checkpoint is of step {step}, and one of step {least} was written"
@@ -201,14 +201,6 @@ def timeless(path: Path) -> bytes:
     return re.sub(rb'"seconds": [^,}\n]*', b"", path.read_bytes()) if path.is_file() else b"/"
 
 
-def step_of(path: Path) -> int:
-    """The steps that a checkpoint holds, which is read as a whole, check sums and all."""
-    _, meta = checkpoint.load(path)
-    step = meta["step"]
-    assert isinstance(step, int)
-    return step
-
-
 def called(log: Log) -> list[Mapping[str, Any]]:
     """The calls of a log, without the marks."""
     return [entry for entry in log if "number" in entry]
@@ -232,10 +224,7 @@ def after_saves(log: Log, count: int) -> Iterator[Mapping[str, Any]]:
 def checkpoints(folder: Path, log: Log) -> dict[int, bytes]:
     """Each checkpoint that a run has written, by its steps."""
     last = folder / RUN / "checkpoints" / "last.npz"
-    empty = folder.parent / "empty"
-    empty.mkdir()
-    disk = Disk(empty)
-    disk.root = folder
+    disk = Disk(folder, Folder())
     found = {}
     for entry in log:
         disk.do(entry)

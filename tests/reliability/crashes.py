@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from declnet.errors import ConfigError, DataError, MachineError
-from reliability import interrupts
+from reliability import interrupts, straced
 from reliability.calls import Call
 from reliability.children import Ended
 from reliability.crashed import RUN, SCENES, Runs, called, numbers, runs
@@ -23,10 +23,10 @@ ERRORS: Final = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 LASTING: Final = ("ENOSPC", "EROFS")
 """A disk that is full, or read-only, stays so."""
 
-STRIDE: Final[Mapping[Scale, int]] = {"quick": 41, "whole": 1}
+STRIDE: Final[Mapping[Scale, int]] = {"quick": 89, "whole": 1}
 """Every so manieth."""
-KILLS: Final[Mapping[Scale, int]] = {"quick": 20, "whole": 500}
-STATES: Final[Mapping[Scale, int]] = {"quick": 31, "whole": 1}
+KILLS: Final[Mapping[Scale, int]] = {"quick": 12, "whole": 500}
+STATES: Final[Mapping[Scale, int]] = {"quick": 67, "whole": 1}
 """Every so manieth of what may be there after a loss of power."""
 
 
@@ -89,9 +89,29 @@ def errors(scale: Scale) -> Outcome:
             ends[ended.rc] += 1
             wrong = refused(tries, ended, name, at, act) or tries.wrong(SCENES[name], tries.promised(name, at))
             failures += [f"{name}, {act}, {place(tries, name, at)}: {wrong}"] if wrong else []
+        more = list(by_kernel(tries)) if scale == "whole" and straced.there() else []
         said = ", ".join(f"{count:,} with {code}" for code, count in sorted(ends.items()))
-        figures = f"{numbers(tries)}; ended: {said}; {len(tries.ends):,} different states gone on with"
-    return Outcome(len(chosen), failures, figures)
+        figures = (
+            f"{numbers(tries)}; ended: {said}; {len(tries.ends):,} different states gone on with; "
+            f"{len(more):,} refusals and kills more by strace"
+        )
+    return Outcome(len(chosen) + len(more), [*failures, *filter(None, more)], figures)
+
+
+def by_kernel(tries: Runs) -> Iterator[str]:
+    """For each refusal and each kill by strace how the run did not end as it was to; nothing where it did."""
+    for what, call, ended in straced.injected(tries):
+        if what == straced.KILL:
+            wrong = "" if ended.rc == -signal.SIGKILL else str(ended)
+        elif ended.rc == 0:
+            wrong = tries.differs()
+        else:
+            reason = os.strerror(getattr(errno, what))
+            right = ended.rc == MachineError.exit_code and ended.in_words and ended.stderr.endswith(f"{reason}\n")
+            wrong = "" if right else str(ended)
+        wrong = wrong or ("" if call else "nothing was injected")
+        wrong = wrong or tries.wrong(SCENES[straced.SCENE], tries.least())
+        yield f"strace, {what}, {call}: {wrong}" if wrong else ""
 
 
 def entry_at(runs: Runs, scene: str, at: int) -> Mapping[str, Any]:
@@ -135,10 +155,9 @@ def kills_at_moments(scale: Scale) -> Outcome:
         for number in range(KILLS[scale]):
             name = names[number % len(names)]
             ended = tries.tried(SCENES[name], {}, [(rng.uniform(0, takes[name]), signal.SIGKILL)])
-            step = tries.step()
+            step = tries.meta()["step"]
             when["it was done" if ended.rc == 0 else f"step {step}" if step else "the first checkpoint"] += 1
-            least = max(tries.promised(name, 0), 2 * (tries.lines() - 1))  # an epoch is two steps
-            wrong = tries.wrong(SCENES[name], least)
+            wrong = tries.wrong(SCENES[name], max(tries.promised(name, 0), tries.least()))
             if ended.rc not in (0, -signal.SIGKILL):
                 wrong = str(ended)
             failures += [f"{name}, {number}: {wrong}"] if wrong else []
@@ -157,7 +176,7 @@ def powerless(tries: Runs, name: str) -> list[tuple[int, Tree]]:
         disk.do(entry)
         if entry["name"] == "saved":
             least = entry["step"]
-        if entry["name"] == "saved" or changes(entry):
+        if entry["name"] == "saved" or ("number" in entry and changes(entry)):
             for tree in disk.states(rng):
                 there = tree.get("runs", {})
                 assert isinstance(there, dict)
@@ -190,8 +209,8 @@ PROMISES: Final = (
     Promise(
         "what the disk refuses is survived",
         "ENOSPC, EIO, EDQUOT or EROFS at any call to the file system ends a run with exit 5 and what was refused "
-        "(2 or 3 where the config or the data cannot be read), or does no harm; the newest complete checkpoint loads, "
-        "nothing half written is left beside it, and the run goes on to the same bits",
+        "(2 or 3 where the config or the data cannot be read), or does no harm; the newest complete checkpoint "
+        "loads, nothing half written is left beside it, and the run goes on to the same bits",
         errors,
     ),
     Promise(

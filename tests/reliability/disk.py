@@ -1,9 +1,9 @@
 """A disk whose power can be lost: what was written and not synced may be there afterwards, or not, or in part.
 
-It is built from the calls that `calls.note` has written down. What POSIX promises is all that counts: bytes
-are there for good once their file is synced, names once their folder is. Until then each change of a folder may be lost,
-one without the other, and a file may hold what it held before, all that was written, the writes without some of
-them, some sectors of them with zeros in between, or nothing but zeros.
+It is built from the calls that `calls.note` has written down. What POSIX promises is all that counts: bytes are
+there for good once their file is synced, names once their folder is. Until then each change of a folder may be
+lost, one without the other, and a file may hold what it held before, all that was written, the writes without some
+of them, some sectors of them with zeros in between, or nothing but zeros.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 SECTOR: Final = 512
 
@@ -88,10 +88,10 @@ class Folder:
 class Disk:
     """What is below a folder."""
 
-    def __init__(self, root: Path) -> None:
-        """Begin with what is there now, synced."""
+    def __init__(self, root: Path, top: Folder | None = None) -> None:
+        """Begin with what is there now, synced, or with this."""
         self.root = root
-        self.top = _read(root)
+        self.top = _read(root) if top is None else top
 
     def folder(self, path: Path) -> Folder:
         node: File | Folder = self.top
@@ -148,13 +148,6 @@ class Disk:
             kept = {id(change) for (_, change), keep in zip(changed, subset, strict=True) if keep}
             for how in ("synced", "written", *["between"] * BETWEEN):
                 yield _tree(self.top, kept, how, rng)
-
-    @classmethod
-    def after(cls, root: Path, log: Sequence[Mapping[str, Any]]) -> Self:
-        disk = cls(root)
-        for entry in log:
-            disk.do(entry)
-        return disk
 
 
 def _some(rng: random.Random, count: int) -> Iterator[tuple[bool, ...]]:

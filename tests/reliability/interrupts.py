@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from declnet.errors import Interrupted, Terminated
-from declnet.runner import checkpoint
 from declnet.runner.signals import Signals
 from reliability.children import Ended
 from reliability.crashed import RUN, SCENES, Log, Runs, called, numbers, runs
@@ -36,7 +35,9 @@ NETWORK: Final = (
     "{type: Linear, out_features: 2}]"
 )
 """Four million parameters."""
-LONG_STEP: Final = "optimizer={type: LBFGS, max_iter: 2000, tolerance_grad: 0, tolerance_change: 0}"
+LONG_STEP: Final = (
+    "optimizer={type: LBFGS, max_iter: 2000, history_size: 2, tolerance_grad: 0, tolerance_change: 0}"
+)
 
 
 def stopped(tries: Runs, ended: Ended, number: signal.Signals) -> str:
@@ -47,9 +48,8 @@ def stopped(tries: Runs, ended: Ended, number: signal.Signals) -> str:
     if ended.rc != CODES[number] or said is None:
         return f"{ended.rc}: {ended.stderr}"
     epoch, step = map(int, said.groups())
-    _, meta = checkpoint.load(tries.folder / RUN / "checkpoints" / "last.npz")
-    partial: Any = meta["partial"]
-    return "" if (meta["epoch"], partial["step"]) == (epoch - 1, step) else f"{ended.stderr} holds {meta}"
+    meta = tries.meta()
+    return "" if (meta["epoch"], meta["partial"]["step"]) == (epoch - 1, step) else f"{ended.stderr} holds {meta}"
 
 
 def watched(log: Log) -> range:
@@ -85,8 +85,8 @@ def at_calls(scale: Scale) -> Outcome:
             wrong, least = "", tries.promised(name, at)
             if at in watched(tries.logs[name]):
                 wrong, least = stopped(tries, ended, number), steps_before(tries, name, at) + 1
-                if not wrong and tries.step() != least:
-                    wrong = f"holds step {tries.step()}, and step {least} was in progress"
+                if not wrong and tries.meta()["step"] != least:
+                    wrong = f"holds step {tries.meta()['step']}, and step {least} was in progress"
             elif ended.rc not in (0, BEFORE[number]):
                 wrong = f"{ended.rc}: {ended.stderr}"
             wrong = wrong or tries.wrong(SCENES[name], least)
