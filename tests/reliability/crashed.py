@@ -173,8 +173,8 @@ class Runs:
         straight, run = self.folder / STRAIGHT, self.folder / RUN
         try:
             same(str(straight), str(run))
-        except AssertionError as error:
-            return f"other bits: {error}"
+        except (AssertionError, OSError, ValueError) as error:
+            return f"not the same: {error}"
         left = names(run) ^ names(straight)
         return f"files differ: {sorted(left)}" if left else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from typing import Final
 from reliability.children import Ended
 from reliability.crashed import RUN, SCENES, Runs
 
-CALLS: Final = "openat,write,fsync,rename,mkdir,close,flock,unlink"
+CALLS: Final = ("openat", "write", "fsync", "rename", "mkdir", "close", "flock", "unlink")
 WRITTEN: Final = (
     "config.yaml",
     "summary.json",
@@ -40,7 +41,7 @@ def _run(tries: Runs, more: Sequence[str]) -> tuple[Ended, list[str]]:
     tries.begin("")
     log = tries.folder.parent / "strace"
     paths = [f"--trace-path={path}" for own in _paths() for path in (own, tries.folder / own)]
-    traced = ["strace", "-f", "--seccomp-bpf", "-qq", "-o", str(log), "-e", f"trace={CALLS}", *paths, *more]
+    traced = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={','.join(CALLS)}", *paths, *more]
     command = [*traced, sys.executable, "-m", "declnet", *SCENES[SCENE].command]
     done = subprocess.run(
         command, cwd=tries.folder, env=tries.children.env, capture_output=True, text=True, check=False
@@ -53,8 +54,10 @@ def injected(tries: Runs) -> Iterator[tuple[str, str, Ended]]:
     """What was injected, where that was, and how the run ended."""
     ended, lines = _run(tries, [])
     assert ended.rc == 0, ended
-    for at in range(1, len(lines) + 1, STEP):
-        for what in (ERRORS[at % len(ERRORS)], KILL):
+    made = Counter(name for line in lines for name in CALLS if f" {name}(" in line)
+    every = [(name, at) for name, count in made.items() for at in range(1, count + 1)]
+    for number, (name, at) in enumerate(every[::STEP]):
+        for what in (ERRORS[number % len(ERRORS)], KILL):
             how = "signal" if what == KILL else "error"
-            ended, lines = _run(tries, ["-e", f"inject={CALLS}:{how}={what}:when={at}"])
+            ended, lines = _run(tries, ["-e", f"inject={name}:{how}={what}:when={at}"])
             yield what, next((line for line in lines if "INJECTED" in line or KILL in line), ""), ended

@@ -14,6 +14,7 @@ from declnet.errors import ConfigError, DeclnetError, MachineError
 from declnet.runner import resumption
 from declnet.runner.directory import RunDirectory
 from declnet.runner.position import last
+from declnet.runner.trained import Trained
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,9 @@ def test_what_the_machine_refuses_of_a_directory(folder: Path, monkeypatch: pyte
     with pytest.raises(MachineError) as caught:
         resumption.load(Path("n" * 300))
     assert str(caught.value) == f"error: cannot read {'n' * 300}/config.yaml: File name too long"
+    with pytest.raises(MachineError) as caught:
+        Trained(Path("n" * 300))
+    assert str(caught.value) == f"error: cannot read {'n' * 300}: File name too long"
     with pytest.raises(MachineError) as caught:
         last(RunDirectory(Path("r")))
     assert str(caught.value) == "error: cannot read r/checkpoints: No such file or directory"
