@@ -50,16 +50,16 @@ class Scene:
     """A command, what there is in `runs` before it, and how the run is gone on with after what happened."""
 
     command: tuple[str, ...]
-    begins: str = ""
-    resume: tuple[str, ...] = ("train", "--resume", str(RUN), "-q")
+    begins: str
+    resume: tuple[str, ...]
 
 
 ON: Final = ("train", "--resume", str(RUN), "-q")
 LONGER: Final = (*ON, "loop.epochs=3")
 SCENES: Final[Mapping[str, Scene]] = {
-    "a run begins": Scene(("train", "tiny.yaml", "-q"), resume=ON),
-    "a stopped run goes on": Scene(ON, "stopped", resume=ON),
-    "a run that is done is made longer": Scene(LONGER, "short", resume=LONGER),
+    "a run begins": Scene(("train", "tiny.yaml", "-q"), "", ON),
+    "a stopped run goes on": Scene(ON, "stopped", ON),
+    "a run that is done is made longer": Scene(LONGER, "short", LONGER),
 }
 
 
@@ -77,9 +77,10 @@ class Runs:
         self._must(0, "train", "tiny.yaml", "--run-dir", STRAIGHT)
         log = self.noted("a run begins")
         self.known = checkpoints(folder, log)
-        second = next(entry["number"] for entry in after_saves(log, 1))
+        saved = next(index for index, entry in enumerate(log) if entry["name"] == "saved")
+        at = called(log[saved:])[0]["number"]
         self.begin("")
-        self._must(130, *SCENES["a run begins"].command, act={"act": "send", "at": second, "number": signal.SIGINT})
+        self._must(130, *SCENES["a run begins"].command, act={"act": "send", "at": at, "number": signal.SIGINT})
         self._keep("stopped")
         self._must(0, "train", "tiny.yaml", "loop.epochs=2", "-q")
         self._keep("short")
@@ -117,15 +118,15 @@ class Runs:
         self.begin(scene.begins)
         return self.children.disturbed(self.folder, *scene.command, act=act, sent=sent)
 
-    def promised(self, name: str, number: int | None = None) -> int:
-        """The steps that a checkpoint must hold once so many calls of a scene are done; None for all of them."""
-        steps = [self.begun[name]]
+    def promised(self, name: str, number: int) -> int:
+        """The steps that a checkpoint must hold once so many calls of a scene are done."""
+        least = self.begun[name]
         for entry in self.logs[name]:
-            if number is not None and entry.get("number", -1) >= number:
+            if entry.get("number", -1) >= number:
                 break
             if entry["name"] == "saved":
-                steps.append(entry["step"])
-        return max(steps)
+                least = entry["step"]
+        return least
 
     def meta(self) -> dict[str, Any]:
         """What the checkpoint that is there says, which is read as a whole, check sums and all."""
@@ -211,21 +212,10 @@ def numbers(runs: Runs) -> str:
     return "; ".join(f"{name}: {len(called(log)):,} calls" for name, log in runs.logs.items())
 
 
-def after_saves(log: Log, count: int) -> Iterator[Mapping[str, Any]]:
-    """The calls after so many checkpoints."""
-    saved = 0
-    for entry in log:
-        if entry["name"] == "saved":
-            saved += 1
-        elif saved >= count and "number" in entry:
-            yield entry
-
-
 def checkpoints(folder: Path, log: Log) -> dict[int, bytes]:
     """Each checkpoint that a run has written, by its steps."""
     last = folder / RUN / "checkpoints" / "last.npz"
-    disk = Disk(folder, Folder())
-    found = {}
+    disk, found = Disk(folder, Folder()), {}
     for entry in log:
         disk.do(entry)
         if entry["name"] == "saved":

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 SECTOR: Final = 512
 
-BETWEEN: Final = 5
+BETWEEN: Final = 3
 """States that are drawn of what is between nothing and all of what was written."""
 
 FEW: Final = 5

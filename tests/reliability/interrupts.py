@@ -19,10 +19,14 @@ CODES: Final = {signal.SIGINT: Interrupted.exit_code, signal.SIGTERM: Terminated
 BEFORE: Final = {signal.SIGINT: Interrupted.exit_code, signal.SIGTERM: -signal.SIGTERM}
 """How a signal ends what has not begun to train, or has ended."""
 SECONDS: Final = 2.0
+MOST: Final = 30.0
+"""Seconds after which a run has begun, on the slowest machine."""
 AT_ONCE: Final = 0.5
 """Seconds in which a process that is killed has gone, its memory given back."""
 
-STRIDE: Final[Mapping[Scale, int]] = {"quick": 97, "whole": 2}
+STRIDE: Final[Mapping[Scale, int]] = {"quick": 97, "whole": 5}
+"""Every so manieth of calls with each signal: odd numbers, so that both are sent."""
+TWICE: Final[Mapping[Scale, int]] = {"quick": 200, "whole": 4}
 MOMENTS: Final[Mapping[Scale, int]] = {"quick": 6, "whole": 100}
 LARGE: Final[Mapping[Scale, int]] = {"quick": 1, "whole": 5}
 
@@ -78,7 +82,7 @@ def at_calls(scale: Scale) -> Outcome:
             for entry in called(log)
             for number in CODES
         ]
-        chosen = every[:: STRIDE[scale] | 1]  # odd, so that both signals are sent
+        chosen = every[:: STRIDE[scale]]
         for name, at, number in chosen:
             ended = tries.tried(SCENES[name], {"act": "send", "at": at, "number": number})
             ends[ended.rc] += 1
@@ -97,8 +101,8 @@ def at_calls(scale: Scale) -> Outcome:
 
 
 def late(tries: Runs, begin: float, number: signal.Signals, more: Sequence[str], times: int = 1) -> Ended:
-    """Send a signal once a run of a large network has begun, or the second one a fifth of a second later."""
-    while True:
+    """Send a signal once a run of a large network has begun, and perhaps another one a fifth of a second later."""
+    while begin < MOST:
         tries.begin("")
         sent = [(begin, number), *[(0.2, number)] * (times - 1)]
         ended = tries.children.disturbed(
@@ -107,10 +111,11 @@ def late(tries: Runs, begin: float, number: signal.Signals, more: Sequence[str],
         if (tries.folder / RUN / "config.yaml").exists():
             return ended
         begin *= 2
+    raise AssertionError(f"a run has not begun after {begin / 2} s: {ended}")
 
 
 def at_moments(scale: Scale) -> Outcome:
-    """Send signals at random moments, and see how long the run goes on."""
+    """Send signals at random moments of the second half of a run, and see how long it goes on."""
     failures: list[str] = []
     ends: Counter[str] = Counter()
     rng = random.Random(7)  # noqa: S311 - the same moments each time, as far as a clock has them
@@ -119,7 +124,7 @@ def at_moments(scale: Scale) -> Outcome:
         takes = {name: tries.tried(scene, {}, [(0, 0)]).late for name, scene in SCENES.items()}
         for count in range(MOMENTS[scale]):
             name, number = list(SCENES)[count % len(SCENES)], list(CODES)[count % len(CODES)]
-            ended = tries.tried(SCENES[name], {}, [(rng.uniform(0, takes[name]), number)])
+            ended = tries.tried(SCENES[name], {}, [(takes[name] * rng.uniform(0.5, 1), number)])
             ends[f"{number.name} {ended.rc}"] += 1
             longest = max(longest, ended.late)
             wrong = stopped(tries, ended, number) if ended.stderr else ""
@@ -146,7 +151,7 @@ def second(scale: Scale) -> Outcome:
     failures = []
     with runs() as tries:
         every = [(name, at) for name, log in tries.logs.items() for at in watched(log)]
-        chosen = every[:: STRIDE[scale] * 2]
+        chosen = every[:: TWICE[scale]]
         for name, at in chosen:
             act = {"act": "send", "at": at, "number": signal.SIGINT, "times": 2}
             ended = tries.tried(SCENES[name], act)
