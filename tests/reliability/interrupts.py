@@ -21,10 +21,10 @@ BEFORE: Final = {signal.SIGINT: Interrupted.exit_code, signal.SIGTERM: -signal.S
 SECONDS: Final = 2.0
 MOST: Final = 30.0
 """Seconds after which a run has begun, on the slowest machine."""
-AT_ONCE: Final = 0.5
-"""Seconds in which a process that is killed has gone, its memory given back."""
+AT_ONCE: Final = 1.0
+"""Seconds in which a process that is killed has gone, its memory given back, on a busy machine."""
 
-STRIDE: Final[Mapping[Scale, int]] = {"quick": 97, "whole": 5}
+STRIDE: Final[Mapping[Scale, int]] = {"quick": 191, "whole": 5}
 """Every so manieth of calls with each signal: odd numbers, so that both are sent."""
 TWICE: Final[Mapping[Scale, int]] = {"quick": 200, "whole": 4}
 MOMENTS: Final[Mapping[Scale, int]] = {"quick": 6, "whole": 100}
@@ -100,8 +100,9 @@ def at_calls(scale: Scale) -> Outcome:
     return Outcome(len(chosen), failures, figures)
 
 
-def late(tries: Runs, begin: float, number: signal.Signals, more: Sequence[str], times: int = 1) -> Ended:
+def late(tries: Runs, number: signal.Signals, more: Sequence[str], times: int = 1) -> Ended:
     """Send a signal once a run of a large network has begun, and perhaps another one a fifth of a second later."""
+    begin = 0.5
     while begin < MOST:
         tries.begin("")
         sent = [(begin, number), *[(0.2, number)] * (times - 1)]
@@ -134,7 +135,7 @@ def at_moments(scale: Scale) -> Outcome:
             if ended.late > SECONDS:
                 wrong = f"ended {ended.late:.2f} s later"
             failures += [f"{name}, {number.name}, moment {count}: {wrong}"] if wrong else []
-        large = [late(tries, 1.0, number, ["loop.epochs=100000"]) for number in CODES for _ in range(LARGE[scale])]
+        large = [late(tries, number, ["loop.epochs=100000"]) for number in CODES for _ in range(LARGE[scale])]
         for ended in large:
             if ended.rc not in CODES.values() or not SAID.fullmatch(ended.stderr) or ended.late > SECONDS:
                 failures.append(f"a large network: {ended.rc} after {ended.late:.2f} s: {ended.stderr}")
@@ -158,7 +159,7 @@ def second(scale: Scale) -> Outcome:
             wrong = "" if ended.rc == -signal.SIGINT and not ended.stderr else f"{ended.rc}: {ended.stderr}"
             wrong = wrong or tries.wrong(SCENES[name], tries.promised(name, at))
             failures += [f"{name}, before call {at}: {wrong}"] if wrong else []
-        large = [late(tries, 1.0, signal.SIGINT, [LONG_STEP], times=2) for _ in range(LARGE[scale])]
+        large = [late(tries, signal.SIGINT, [LONG_STEP], times=2) for _ in range(LARGE[scale])]
         for ended in large:
             if ended.rc != -signal.SIGINT or ended.late > AT_ONCE or ended.stderr:
                 failures.append(f"a long step: {ended.rc} after {ended.late:.2f} s: {ended.stderr}")
