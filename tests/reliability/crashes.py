@@ -72,7 +72,7 @@ def refused(runs: Runs, ended: Ended, name: str, at: int, act: Mapping[str, obje
         return f"{ended.rc}: {ended.stderr}"
     first = ended.stderr.partition("\n")[0]
     what = file.removesuffix(".tmp") in first or "the run directory" in first
-    if not ("error: " in first and "cannot " in first and reason in first and what):
+    if not ("error: " in first and reason in first and what):
         return f"said: {ended.stderr}"
     left = [path.name for path in (runs.folder / RUN).rglob("*.tmp")]
     return f"left {left}" if left and "lasting" not in act else ""
