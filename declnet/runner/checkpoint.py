@@ -20,7 +20,7 @@ import numpy as np
 
 from declnet.core.spec import Array
 from declnet.data.npy import Malformed
-from declnet.data.sources.npz import OUTSIDE, header_of, members, unpacked_array
+from declnet.data.sources.npz import OUTSIDE, archive_of, header_of, members, unpacked_array
 from declnet.errors import CheckpointError
 from declnet.runner.files import machine, replacing
 
@@ -68,7 +68,7 @@ def load(path: Path) -> tuple[dict[str, Array], dict[str, object]]:
         try:
             if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait for its writer
                 raise Malformed("it is not a file")
-            with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            with path.open("rb") as file, archive_of(file) as archive:
                 known = members(archive)
                 if "meta" not in known or len(known) < len(archive.infolist()):
                     raise Malformed("its members are not those that a run writes")

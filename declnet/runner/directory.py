@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from declnet.errors import BusyError, CheckpointError, ConfigError
-from declnet.runner.files import content, holder, lock, machine, replacing, sync_folder
+from declnet.runner.files import content, holder, lock, machine, make_folder, replacing, sync_folder
 
 RUNS = Path("runs")
 
@@ -41,8 +41,9 @@ class RunDirectory:
         """Leave it to others; where no run came of it, as it was."""
         self._undo()
         if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+            descriptor, self._lock = self._lock, None
+            with machine(f"close the run directory {self.path}"):
+                os.close(descriptor)
 
     def _undo(self) -> None:
         """Remove what was made for a run that wrote no config. What refused the run may refuse this too; the first
@@ -105,12 +106,12 @@ class RunDirectory:
     def _given(path: Path) -> Path:
         if path.exists() and not path.is_dir():
             raise _there(path)
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
         return path
 
     @staticmethod
     def _next(name: str) -> Path:
-        RUNS.mkdir(exist_ok=True)
+        make_folder(RUNS)
         pattern = re.compile(re.escape(name) + r"-(\d+)")
         taken = [int(m[1]) for entry in RUNS.iterdir() if (m := pattern.fullmatch(entry.name))]
         number = max(taken, default=0) + 1
@@ -121,6 +122,7 @@ class RunDirectory:
             except FileExistsError:  # another run was faster
                 number += 1
             else:
+                sync_folder(RUNS)
                 return path
 
     def fold(self, number: int) -> Path:
@@ -133,15 +135,21 @@ class RunDirectory:
             file.write(text.encode())
 
     def append(self, record: Record) -> None:
-        """Add an epoch's line to metrics.jsonl: one write, so a line is never torn by another process."""
+        """Add an epoch's line to metrics.jsonl: one write, so whoever reads meanwhile finds it whole. A full disk
+        may take a part of it; then it refuses the rest.
+        """
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
         with machine(f"write {self._metrics}"), self._metrics.open("ab", buffering=0) as file:
-            file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
+            while line:
+                line = line[file.write(line) :]
 
     def sync(self) -> None:
         """Make the lines so far last: a checkpoint is not to know of epochs that metrics.jsonl has lost."""
-        if self._metrics.exists():
-            with machine(f"write {self._metrics}"), self._metrics.open("rb") as file:
-                os.fsync(file.fileno())
+        with machine(f"write {self._metrics}"):
+            if self._metrics.exists():
+                with self._metrics.open("rb") as file:
+                    os.fsync(file.fileno())
+                sync_folder(self.path)
 
     def cut(self, epoch: int) -> list[Record]:
         """Leave only the lines up to an epoch in metrics.jsonl, and read them: the rest is trained again."""

@@ -94,6 +94,14 @@ def holder(folder: Path) -> int | None:
     return None
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those that it lies in, where they are not there yet; what is new lasts."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in new:
+        sync_folder(path.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename or a new entry in a folder last."""
     descriptor = os.open(folder, os.O_RDONLY)

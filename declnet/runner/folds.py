@@ -17,6 +17,7 @@ from declnet.runner.directory import RunDirectory
 from declnet.runner.evaluate import restored
 from declnet.runner.events import Event, Finished, FoldEnded
 from declnet.runner.experiment import Experiment
+from declnet.runner.files import machine
 from declnet.runner.measure import collect, figures, for_json
 from declnet.runner.past import read
 from declnet.runner.position import done, last
@@ -61,10 +62,15 @@ def _numbers(experiment: Experiment) -> range:
 
 def _done(directory: RunDirectory, number: int, experiment: Experiment) -> bool:
     path = directory.fold(number)
-    if not path.is_dir():
+    if not _there(path):
         return False
     with RunDirectory.open(path) as opened:
         return done(opened, last(opened), experiment.config.loop) is not None
+
+
+def _there(path: Path) -> bool:
+    with machine(f"read {path}"):
+        return path.is_dir()
 
 
 class _Folds:
@@ -110,7 +116,7 @@ class _Folds:
         """One fold, or what is left of it."""
         path, name = directory.fold(number), self.experiment.config.name
         within = Within(number, self.numbers[-1], directory.path)
-        with RunDirectory.open(path) if path.is_dir() else RunDirectory.create(name, path) as opened:
+        with RunDirectory.open(path) if _there(path) else RunDirectory.create(name, path) as opened:
             saved = last(opened)
             summary = done(opened, saved, self.experiment.config.loop)
             experiment, rows = self.watch.part("reading", self._fold)(number)

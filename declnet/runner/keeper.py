@@ -66,7 +66,9 @@ class Keeper:
         if position.best is None:
             return
         for path in (self._next, self._best):
-            if path.exists():
+            with machine(f"read {path}"):
+                there = path.exists()
+            if there:
                 arrays, meta = checkpoint.load(path)
                 if meta.get("epoch") == position.best_epoch:
                     kept = {name: np.empty_like(array) for name, array in state.items()}

@@ -16,6 +16,7 @@ from declnet.records import record
 from declnet.runner import checkpoint
 from declnet.runner.directory import RunDirectory
 from declnet.runner.experiment import Experiment
+from declnet.runner.files import machine
 from declnet.runner.monitor import Waiting, ending
 from declnet.runner.transformed import Learned
 
@@ -116,7 +117,8 @@ def load(path: Path) -> Saved:
 
 def last(directory: RunDirectory) -> Saved | None:
     """The last checkpoint; None where the run was stopped before it wrote the first."""
-    names = {path.name for path in directory.checkpoints.iterdir()}
+    with machine(f"read {directory.checkpoints}"):
+        names = {path.name for path in directory.checkpoints.iterdir()}
     if "last.npz" not in names and "best.npz" not in names and directory.summary() is None:
         return None
     return load(directory.checkpoints / "last.npz")

@@ -11,6 +11,7 @@ from declnet.errors import ConfigError, Diagnostic, Path
 from declnet.runner import experiment
 from declnet.runner.class_weights import weighted
 from declnet.runner.experiment import MOST, Experiment
+from declnet.runner.files import machine
 from declnet.runner.rows import Rows
 
 EPOCHS: Path = ("loop", "epochs")
@@ -27,7 +28,9 @@ def load(
     difference at its place.
     """
     own = directory / "config.yaml"
-    if not own.is_file():
+    with machine(f"read {own}"):
+        there = own.is_file()
+    if not there:
         raise ConfigError(f"{directory} is not the directory of a run: it has no config.yaml")
     if config is None and not overrides:
         return experiment.load(own, strict=strict, begun=True)

@@ -46,8 +46,9 @@ class Trained:
         self._arrays = {name: array for name, array in arrays.items() if name.startswith((TRANSFORMS, CLASSES))}
 
     def _require_files(self) -> None:
-        if not (self.path / "config.yaml").is_file():
-            here = self.path.is_file()
+        with machine(f"read {self.path}"):
+            run, here = (self.path / "config.yaml").is_file(), self.path.is_file()
+        if not run:
             hint = "name the run's directory, not a file in it" if here else "`declnet train` writes one"
             raise ConfigError(f"{self.path}: not a run's directory, which has a config.yaml: {hint}")
         if folds := folds_of(self.path):

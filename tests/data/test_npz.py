@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tracemalloc
@@ -15,7 +16,7 @@ import pytest
 
 from declnet.core.source import Column, Source
 from declnet.data import table
-from declnet.data.sources.npz import NPY, NPZ
+from declnet.data.sources.npz import NPY, NPZ, archive_of
 from declnet.errors import ConfigError, DataError
 from declnet.runner.experiment import load
 from declnet.runner.rows import Rows
@@ -353,3 +354,17 @@ def test_a_mapped_file_is_not_copied(kind: str) -> None:
         finally:
             tracemalloc.stop()
         assert (4000, 100, 100) in {array.shape for array in rows.arrays()}
+
+
+class Unreadable(io.BytesIO):
+    """A file on a disk that fails."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_disk_that_fails_is_not_an_archive_that_is_damaged() -> None:
+    with pytest.raises(OSError, match="Input/output error"):
+        archive_of(Unreadable(bytes(100)))
+    with pytest.raises(zipfile.BadZipFile):
+        archive_of(io.BytesIO(bytes(100)))

@@ -14,6 +14,8 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +40,8 @@ class Ended:
     stderr: str
     cpu: float
     peak: int
+    late: float = 0.0
+    """Seconds that it went on after the last signal that it was sent."""
 
     @property
     def in_words(self) -> bool:
@@ -47,10 +51,10 @@ class Ended:
 
 class Children:
     """The process whose children commands are. `loaded` is how many modules it imports before it forks: none to
-    start programs, or all of declnet that commands need.
+    start programs, or all of declnet that commands need; a `warm` one has trained as well.
     """
 
-    def __init__(self, *, loaded: bool) -> None:
+    def __init__(self, *, loaded: bool, warm: bool = False) -> None:
         keep = ("PATH", "LD_LIBRARY_PATH")
         self.env = {key: value for key, value in os.environ.items() if key in keep} | {
             "HOME": "/",
@@ -60,7 +64,7 @@ class Children:
             "PYTHONPATH": os.pathsep.join([str(CHECKOUT), str(CHECKOUT / "tests")]),
         }
         self._process = subprocess.Popen(
-            [sys.executable, __file__, "loaded" if loaded else ""],
+            [sys.executable, __file__, "warm" if warm else "loaded" if loaded else ""],
             env=self.env,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -81,24 +85,34 @@ class Children:
         """The command in a folder: forked where declnet is loaded, else started."""
         return self._run(folder, ["declnet", *arguments], environment)
 
+    def disturbed(
+        self, folder: Path, *arguments: object, act: Mapping[str, object], sent: Sequence[tuple[float, int]] = ()
+    ) -> Ended:
+        """The command, forked, with its calls to the file system going through an act of `calls`, where there is
+        one, and signals sent to it, each so many seconds after the one before.
+        """
+        return self._run(folder, ["declnet", *arguments], {}, act=dict(act), sent=list(sent))
+
     def python(self, folder: Path, *arguments: object) -> Ended:
         """A Python program in a folder, started."""
         return self._run(folder, [sys.executable, *arguments], {})
 
-    def _run(self, folder: Path, argv: Sequence[object], environment: Mapping[str, str]) -> Ended:
+    def _run(self, folder: Path, argv: Sequence[object], environment: Mapping[str, str], **more: object) -> Ended:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        request = {"folder": str(folder), "argv": list(map(str, argv)), "environment": dict(environment)}
+        request = {"folder": str(folder), "argv": list(map(str, argv)), "environment": dict(environment)} | more
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         return Ended(**json.loads(self._process.stdout.readline()))
 
 
-def _serve(*, loaded: bool) -> None:
+def _serve(*, loaded: bool, warm: bool) -> None:
     """Run what is asked for on stdin, one command at a time; what came of each goes to stdout."""
     replies = os.fdopen(os.dup(1), "w")
     if loaded:
         load()
+    if warm:
+        _train()
     for line in sys.stdin:
         print(json.dumps(_ended(json.loads(line), loaded=loaded)), file=replies, flush=True)
 
@@ -115,16 +129,37 @@ def load() -> None:
     assert declnet
 
 
+def _train() -> None:
+    """Train once, so that whatever is made at its first use is there."""
+    import reliability.calls
+    from app.tiny import prepare
+    from declnet.runner.experiment import load
+    from declnet.runner.train import train
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(Path(folder))
+        for _ in train(load(Path(folder, "tiny.yaml")), Path(folder, "run")):
+            pass
+    assert reliability.calls
+
+
 def _ended(request: Mapping[str, Any], *, loaded: bool) -> dict[str, Any]:
     stdout, stderr = os.memfd_create("stdout"), os.memfd_create("stderr")
     child = os.fork()
     if not child:
         become(request, stdout, stderr, loaded=loaded)
+    sent = time.perf_counter()
+    for seconds, number in request.get("sent", ()):
+        time.sleep(seconds)
+        os.kill(child, number)  # where it has ended, it is still there to be waited for
+        sent = time.perf_counter()
     _, status, used = os.wait4(child, 0)
+    late = time.perf_counter() - sent
     return {
         "rc": os.waitstatus_to_exitcode(status),
         "cpu": used.ru_utime + used.ru_stime,
         "peak": used.ru_maxrss << 10,
+        "late": late,
         **texts(stdout, stderr),
     }
 
@@ -153,9 +188,11 @@ def become(request: Mapping[str, Any], stdout: int, stderr: int, *, loaded: bool
         signal.alarm(WALL)
         program, *arguments = request["argv"]
         if program == "declnet" and loaded:
-            _forked(arguments)
+            _forked(arguments, request.get("act"))
         start = [sys.executable, "-m", "declnet"] if program == "declnet" else [program]
         os.execv(sys.executable, [*start, *arguments])  # noqa: S606 - a program in the place of this one, no shell
+    except KeyboardInterrupt:
+        os._exit(128 + signal.SIGINT)  # before the command, or behind it
     except BaseException:  # noqa: BLE001 - nothing may go on in the child
         import traceback
 
@@ -163,10 +200,14 @@ def become(request: Mapping[str, Any], stdout: int, stderr: int, *, loaded: bool
     os._exit(1)
 
 
-def _forked(arguments: Sequence[str]) -> None:
+def _forked(arguments: Sequence[str], act: Mapping[str, Any] | None) -> None:
     from declnet.app import main
 
     sys.argv[1:] = arguments
+    if act:
+        from reliability.calls import disturb
+
+        disturb(**act)
     rc = main()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -174,4 +215,4 @@ def _forked(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _serve(loaded=sys.argv[1] == "loaded")
+    _serve(loaded=sys.argv[1] != "", warm=sys.argv[1] == "warm")

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from reliability import bad_input, divergence, fuzzing, hostile, limits, repeated, writers
+from reliability import bad_input, crashes, divergence, fuzzing, hostile, limits, repeated, writers
 from reliability.promise import Promise
 
 SECTIONS: Final[Mapping[str, Sequence[Promise]]] = {
     "Bad input": bad_input.PROMISES,
     "Hostile checkpoints and data": hostile.PROMISES,
     "Fuzzing": fuzzing.PROMISES,
-    "Divergence": divergence.PROMISES,
+    "Crashes": crashes.PROMISES,
     "One writer": writers.PROMISES,
+    "Divergence": divergence.PROMISES,
     "Limits": limits.PROMISES,
     "Determinism and long runs": repeated.PROMISES,
 }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from declnet.errors import ConfigError, DeclnetError, MachineError
+from declnet.runner import resumption
 from declnet.runner.directory import RunDirectory
+from declnet.runner.position import last
+from declnet.runner.trained import Trained
 
 
 @pytest.mark.parametrize(
@@ -110,3 +115,83 @@ def test_a_directory_that_cannot_be_locked_is_not_left(folder: Path, monkeypatch
     with pytest.raises(MachineError, match="cannot create the run directory r: Too many open files"):
         RunDirectory.create("net", Path("r"))
     assert not Path("r").exists()
+
+
+@pytest.fixture
+def synced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is synced, in this order, as seen from the current folder."""
+    found: list[str] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        found.append(os.path.relpath(Path(f"/proc/self/fd/{descriptor}").readlink(), folder.resolve()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "lasting"),
+    [
+        (None, [".", "runs", "runs/net-1"]),
+        ("r", [".", "r"]),
+        ("a/b/c", ["a/b", "a", ".", "a/b/c"]),
+    ],
+)
+def test_a_new_directory_lasts(synced: list[str], wanted: str | None, lasting: list[str]) -> None:
+    """Its name is synced in the folder that it is in, and so is that one's where it is new."""
+    RunDirectory.create("net", None if wanted is None else Path(wanted))
+    assert synced == lasting
+
+
+def test_only_new_folders_are_synced(synced: list[str]) -> None:
+    Path("runs").mkdir()
+    Path("r").mkdir()
+    RunDirectory.create("net", None)
+    RunDirectory.create("net", Path("r"))
+    assert synced == ["runs", "runs/net-1", "r"]
+
+
+def test_records_last_with_their_file_s_name(synced: list[str]) -> None:
+    directory = RunDirectory.create("net", Path("r"))
+    directory.sync()
+    directory.append({"epoch": 1})
+    del synced[:]
+    directory.sync()
+    assert synced == ["r/metrics.jsonl", "r"]
+
+
+def test_a_record_of_which_the_disk_takes_a_part(folder: Path) -> None:
+    """It is refused, and not taken for written."""
+    directory = RunDirectory.create("net", Path("r"))
+    directory.append({"epoch": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        with pytest.raises(MachineError) as caught:
+            directory.append({"epoch": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(caught.value) == "error: cannot write r/metrics.jsonl: File too large"
+    assert Path("r/metrics.jsonl").read_bytes() == b'{"epoch": 1}\n{"epoch'
+
+
+def test_what_the_machine_refuses_of_a_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MachineError) as caught:
+        resumption.load(Path("n" * 300))
+    assert str(caught.value) == f"error: cannot read {'n' * 300}/config.yaml: File name too long"
+    with pytest.raises(MachineError) as caught:
+        Trained(Path("n" * 300))
+    assert str(caught.value) == f"error: cannot read {'n' * 300}: File name too long"
+    with pytest.raises(MachineError) as caught:
+        last(RunDirectory(Path("r")))
+    assert str(caught.value) == "error: cannot read r/checkpoints: No such file or directory"
+
+    def refused(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    directory = RunDirectory.create("net", Path("r"))
+    with monkeypatch.context() as patch, pytest.raises(MachineError) as caught, directory:
+        patch.setattr(os, "close", refused)
+    assert str(caught.value) == "error: cannot close the run directory r: Input/output error"

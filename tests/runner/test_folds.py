@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,7 +17,15 @@ import pytest
 import declnet
 from conftest import Command
 from declnet.core.spec import Array
-from declnet.errors import BusyError, CheckpointError, ConfigError, DataError, Interrupted, NonFiniteError
+from declnet.errors import (
+    BusyError,
+    CheckpointError,
+    ConfigError,
+    DataError,
+    Interrupted,
+    MachineError,
+    NonFiniteError,
+)
 from declnet.runner import resumption
 from declnet.runner.directory import RunDirectory
 from declnet.runner.evaluate import evaluate
@@ -380,3 +389,18 @@ def test_interrupted_from_a_terminal(command: Command, monkeypatch: pytest.Monke
     assert said.splitlines()[-1].endswith("to go on: --resume runs/net-1")
     (told,) = json.loads(command("runs", "--json").stdout)
     assert (told["state"], told["folds"]) == ("stopped", {"done": 0, "planned": 4})
+
+
+def test_a_fold_s_directory_that_cannot_be_read(columns: dict[str, Array], monkeypatch: pytest.MonkeyPatch) -> None:
+    trained("loop.epochs=1")
+    is_dir = Path.is_dir
+
+    def refused(path: Path) -> bool:
+        if path.name == "fold-2":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", refused)
+    with pytest.raises(MachineError) as caught:
+        continued()
+    assert str(caught.value) == "error: cannot read r/fold-2: Input/output error"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Literal, final
+from typing import IO, Annotated, Literal, final
 
 from pydantic import Field
 
@@ -134,11 +134,24 @@ def members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return {name.removesuffix(".npy"): info for name, info in files.items() if name.endswith(".npy")}
 
 
+def archive_of(file: IO[bytes]) -> zipfile.ZipFile:
+    """The archive in an open file. What the machine says against reading it stays an OSError, which zipfile takes
+    for a file that is no archive.
+    """
+    try:
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        reason = error.__context__
+        if isinstance(reason, OSError) and reason.errno != OUTSIDE:
+            raise reason from None
+        raise
+
+
 @contextmanager
 def archive_in(path: Path, file: BufferedReader) -> Iterator[zipfile.ZipFile]:
     """The open archive; what is wrong with it becomes a DataError."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with archive_of(file) as archive:
             yield archive
     except Malformed as error:
         raise refusal(path, str(error)) from None
