@@ -54,13 +54,13 @@ def opened(path: Path, key: KeyPath = ("path",)) -> Iterator[BufferedReader]:
     except FileNotFoundError:
         raise refusal(path, "no such file", key) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL or half a character in the path
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            raise MachineError(f"{path}: cannot be read: {_reason(error)}") from None
+        require_files(path, error)
         raise refusal(path, f"cannot be read: {_reason(error)}", key) from None
     with file:
         try:
             yield file
         except OSError as error:
+            require_files(path, error)
             raise refusal(path, f"cannot be read: {_reason(error)}", key) from None
         except (EOFError, zlib.error) as error:
             raise refusal(path, f"is damaged: {error}", key) from None
@@ -133,6 +133,12 @@ def at_most(file: IO[bytes]) -> int:
     """How many bytes can come of an open file: as many as there are, or as gzip can have packed into them."""
     packed = isinstance(file, BufferedReader) and isinstance(file.raw, _Unpacking)
     return os.fstat(file.fileno()).st_size * (DEFLATE if packed else 1)
+
+
+def require_files(path: Path | str, error: BaseException) -> None:
+    """MachineError where a file could not be opened because too many are open, which is no mistake of this one."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        raise MachineError(f"{path}: cannot be read: {_reason(error)}") from None
 
 
 def _reason(error: OSError | ValueError) -> str:

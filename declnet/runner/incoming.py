@@ -16,6 +16,7 @@ import numpy as np
 from declnet.core.source import innermost
 from declnet.core.spec import Array
 from declnet.data import table
+from declnet.data.files import require_files
 from declnet.data.sources.csv_stream import Table, opened, stream
 from declnet.errors import DataError, Diagnostic, RowError
 from declnet.records import record
@@ -160,6 +161,7 @@ def _archive(path: Path, name: str = "") -> Iterator[None]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:
+        require_files(path, error)
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except DAMAGE as error:
         what = f"{f'{name}: ' if name else ''}{error or type(error).__name__}"

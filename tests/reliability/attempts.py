@@ -61,7 +61,7 @@ class Attempts:
         """A line in which `declnet` is the command, the whole of it started by `before`."""
         shutil.copytree(self.good.folder, self.folder)
         was = everything(self.folder)
-        script = f"set -o pipefail; {line.replace('declnet', DECLNET, 1)}"
+        script = f"set -o pipefail; {line.replace('declnet ', f'{DECLNET} ')}"
         done = subprocess.run(
             [*before, "bash", "-c", script],
             cwd=self.folder,
