@@ -189,9 +189,9 @@ def read_only(scale: Scale) -> Outcome:
 PROMISES: Final = (
     Promise(
         "too little memory is said",
-        "With too few addresses (RLIMIT_AS) a command ends with exit 5, says how many bytes are needed, and leaves no "
-        "directory behind and no file changed; a cross-validation that stops at a later fold keeps those before it, "
-        "and goes on; with enough it comes to the same bits",
+        "With too few addresses (RLIMIT_AS) a command ends with exit 5, says how many bytes are needed, and leaves "
+        "no directory behind and no file changed; a cross-validation that stops at a later fold keeps those before "
+        "it, and goes on; with enough it comes to the same bits",
         memory,
     ),
     Promise(
