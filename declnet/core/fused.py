@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from declnet.core.spec import Array
-from declnet.core.threads import side_by_side
+from declnet.core.threads import LANES, side_by_side
 
 WORTH: Final = 1 << 33
 """Elements times passes, of all runs together, after which a loop is compiled: NumPy has taken longer by then than
@@ -146,7 +146,9 @@ class Fused:
         size = sum(vectors[0].size for vectors in lanes)
         self._wait = WORTH // (size * passes) if size >= LEAST else math.inf
         self._looked = looked
-        self._run = side_by_side([partial(self._lane, number, vectors) for number, vectors in enumerate(lanes)])
+        self._run = side_by_side(
+            [partial(self._lane, number, vectors) for number, vectors in enumerate(lanes)], crowd=LANES
+        )
 
     def _lane(self, number: int, vectors: Sequence[Array]) -> None:
         self._looked[number] = self._kernel(*vectors, *self._values)

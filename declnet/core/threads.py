@@ -41,6 +41,12 @@ takes turns with the first one at the interpreter, gains nothing below some twic
 """
 
 
+CROWD: Final = 4
+"""Threads at most that take turns at the interpreter: eight take longer than four for passes of NumPy, and for
+convolutions (measured on sixteen cores).
+"""
+
+
 @cache
 def _openblas() -> tuple[Callable[[], int], Callable[[int], None]] | None:
     """Getter and setter of the thread count in the OpenBLAS that NumPy's wheels bring; None elsewhere."""
@@ -114,12 +120,13 @@ def cut(items: int, cost: int) -> list[slice]:
     return [slice(items * lane // lanes, items * (lane + 1) // lanes) for lane in range(lanes)]
 
 
-def side_by_side(lanes: Sequence[Action]) -> Action:
-    """One action that runs all of these, which touch different memory, on as many threads as were given.
+def side_by_side(lanes: Sequence[Action], *, crowd: int = CROWD) -> Action:
+    """One action that runs all of these, which touch different memory, on as many threads as were given; at most
+    `crowd` of them, which may be more where a lane is a single call that lets go of the interpreter.
 
     Their matrix products stay on one thread each. A lane may itself run lanes side by side.
     """
-    helpers = min(given(), len(lanes)) - 1
+    helpers = min(given(), len(lanes), crowd) - 1
     if helpers < 1:
         return in_order(lanes)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,20 @@ def test_those_side_by_side_are_all_done_before_it_goes_on(given: Callable[[int]
 
     threads.side_by_side([partial(lane, number) for number in range(5)])()
     assert sorted(done) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("crowd", "most"), [({}, threads.CROWD), ({"crowd": 6}, 6)])
+def test_more_than_a_crowd_are_not_asked(
+    given: Callable[[int], None], crowd: dict[str, int], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given(16)
+    asked: list[object] = []
+    done: list[int] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(threads, "_tickets", lambda: SimpleNamespace(put=asked.append))
+        threads.side_by_side([partial(done.append, number) for number in range(8)], **crowd)()
+    assert len(asked) == most - 1
+    assert done == [*range(8)]
 
 
 def test_nobody_waits_for_a_thread_that_is_busy(given: Callable[[int], None]) -> None:
