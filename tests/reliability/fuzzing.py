@@ -28,7 +28,7 @@ SECONDS: Final = 5.0
 """Of a processor: what takes longer hangs."""
 BYTES: Final = 256_000_000
 
-EXAMPLES: Final[Mapping[Scale, int]] = {"quick": 25, "whole": 1000}
+EXAMPLES: Final[Mapping[Scale, int]] = {"quick": 25, "whole": 400}
 """Of each kind; of a run's lesser files a quarter of it."""
 
 SAME: Final = settings(deadline=None, database=None, derandomize=True, suppress_health_check=[*HealthCheck])
