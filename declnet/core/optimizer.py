@@ -17,7 +17,6 @@ from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
 from declnet.core.component import Action, Component
-from declnet.core.fused import Fused
 from declnet.core.numerics import LONG, spread, total
 from declnet.core.spec import Array, Kind
 from declnet.core.threads import side_by_side
@@ -142,6 +141,8 @@ class Elementwise(Optimizer, ABC):
 
     def bind(self, group: Group, closure: Closure) -> Update[Self]:
         """Run the step's formula over all blocks."""
+        from declnet.core.fused import Fused  # which reads NumPy's functions as it loads
+
         formula: Formula
 
         lanes = group.lanes(self.passes)

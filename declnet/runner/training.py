@@ -99,8 +99,7 @@ class Training:
             careful=self.loop.on_nonfinite == "skip",
             watch=self.watch,
         )
-        accumulated = self.loop.accumulate > 1
-        self.accumulation = Accumulation(self.rows, self.model, self.watch) if accumulated else None
+        self.accumulation = None if self.loop.accumulate == 1 else Accumulation(self.rows, self.model, self.watch)
         self.undo = Undo(self.store) if self.loop.on_nonfinite == "skip" else None
         self.monitor = self._monitor(self.loop.monitor)
         self.waiting = Waiting()
@@ -246,14 +245,12 @@ class Training:
                 yield Stepped(epoch, step)
         if not seen:
             raise self._diverged(f"epoch {epoch}: no step of {skipped} could be taken: {wrong}")
-        found: Record = {"train_loss": total / seen}
-        return found if self.undo is None else found | {"skipped": skipped}
+        return {"train_loss": total / seen} | ({} if self.undo is None else {"skipped": skipped})
 
     def _stopped(self, epoch: int, step: int, error: StepError, batch: Plan | Accumulation) -> NonFiniteError:
         """Say at which step, and find out where it began."""
-        graph = self.experiment.graph(self.experiment.batch)
         plans = [batch] if isinstance(batch, Plan) else batch.plans()
-        origin = divergence.origin(error.what, plans, self.store, graph)
+        origin = divergence.origin(error.what, plans, self.store, self.experiment.graph(self.experiment.batch))
         return self._diverged(f"epoch {epoch}, step {step}: {error.message}", origin)
 
     def _require_finite(self, record: Record) -> None:

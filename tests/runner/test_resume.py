@@ -96,8 +96,8 @@ def test_killed_before_the_summary() -> None:
 def test_killed_before_the_first_checkpoint() -> None:
     """It begins anew, and so do its lines."""
     started("loop.checkpoint_every=3", to="straight")
-    RunDirectory.create("net", Path("r")).__exit__()
-    shutil.copy("straight/config.yaml", "r")
+    with RunDirectory.create("net", Path("r")):
+        shutil.copy("straight/config.yaml", "r")
     Path("r/metrics.jsonl").write_text('{"epoch": 1, "seconds": 0.5}\n{"ep', encoding="utf-8")
     events = continued()
     assert isinstance(events[0], Started)
