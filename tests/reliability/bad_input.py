@@ -19,7 +19,7 @@ SECONDS: Final = {False: 1.0, True: 2.0}
 BYTES: Final = {False: 200_000_000, True: 256_000_000}
 
 QUICK, STARTED = 10, 12
-"""The test suite runs every so manieth of the cases; of what is run, every so manieth is also run in a program."""
+"""The test suite runs one case in so many; of what is run, one in so many is also run in a program."""
 
 
 def results(chosen: Sequence[Case], *, loaded: bool) -> Iterator[tuple[Case, Ended, list[tuple[str, str]]]]:

@@ -24,10 +24,10 @@ LASTING: Final = ("ENOSPC", "EROFS")
 """A disk that is full, or read-only, stays so."""
 
 STRIDE: Final[Mapping[Scale, int]] = {"quick": 89, "whole": 1}
-"""Every so manieth call."""
+"""One call in so many is tried."""
 KILLS: Final[Mapping[Scale, int]] = {"quick": 12, "whole": 500}
 STATES: Final[Mapping[Scale, int]] = {"quick": 67, "whole": 1}
-"""Every so manieth of what may be there after a loss of power."""
+"""One in so many is tried of what may be there after a loss of power."""
 
 
 def changes(entry: Mapping[str, Any]) -> bool:

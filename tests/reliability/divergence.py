@@ -24,7 +24,7 @@ from reliability.promise import Outcome, Promise, Scale
 from runner.runs import OPTIMIZERS, continued, same, started
 
 QUICK: Final = 23
-"""The test suite runs every so manieth case."""
+"""The test suite runs one case in so many."""
 
 LOOPS: Final = {
     "plain": "batch_size: 4",

@@ -18,7 +18,7 @@ from reliability.promise import Outcome, Promise, Scale
 
 BYTES: Final = 256_000_000
 STEPS: Final[Mapping[Scale, int]] = {"quick": 23, "whole": 1}
-"""Every so manieth place is changed."""
+"""One place in so many is changed."""
 READS: Final = Path(__file__).with_name("hostile_reads.py")
 MOMENTUM: Final = "optimizer.momentum=0.9"
 """So that there is a state of the optimizer."""

@@ -25,7 +25,7 @@ AT_ONCE: Final = 1.0
 """Seconds in which a process that is killed has gone, its memory given back, on a busy machine."""
 
 STRIDE: Final[Mapping[Scale, int]] = {"quick": 191, "whole": 5}
-"""Every so manieth of calls with each signal: odd numbers, so that both are sent."""
+"""One call in so many, with each signal: odd numbers, so that both are sent."""
 TWICE: Final[Mapping[Scale, int]] = {"quick": 200, "whole": 4}
 MOMENTS: Final[Mapping[Scale, int]] = {"quick": 6, "whole": 100}
 LARGE: Final[Mapping[Scale, int]] = {"quick": 1, "whole": 5}

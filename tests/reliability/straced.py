@@ -23,7 +23,7 @@ SCENE: Final = "a run begins"
 ERRORS: Final = ("ENOSPC", "EIO", "EDQUOT", "EROFS")
 KILL: Final = "SIGKILL"
 STEP: Final = 11
-"""Every so manieth call has an error injected, and every so manieth ends the process."""
+"""From one call that has an error injected, or ends the process, to the next such call."""
 
 
 def there() -> bool:
