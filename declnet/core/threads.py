@@ -35,7 +35,7 @@ SMALL: Final = 8_000_000
 LANES: Final = 8
 """Lanes at most: more than there are threads, so that one which starts late leaves its share to the others."""
 
-LANE: Final = 1 << 17
+LANE: Final = 1 << 19
 """Elements times passes over them that are worth a lane of their own: a second thread, which has to be woken and
 takes turns with the first one at the interpreter, gains nothing below some twice as much (measured).
 """
