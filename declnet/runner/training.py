@@ -245,7 +245,7 @@ class Training:
                 yield Stepped(epoch, step)
         if not seen:
             raise self._diverged(f"epoch {epoch}: no step of {skipped} could be taken: {wrong}")
-        return {"train_loss": total / seen} | ({} if self.undo is None else {"skipped": skipped})
+        return {"train_loss": total / seen, **({} if self.undo is None else {"skipped": skipped})}
 
     def _stopped(self, epoch: int, step: int, error: StepError, batch: Plan | Accumulation) -> NonFiniteError:
         """Say at which step, and find out where it began."""
