@@ -14,9 +14,10 @@ from benchmarks import page, record, report, scaling
 from benchmarks.forms import COMPILE, FORMS
 from benchmarks.frame import Conditions, Result, Workload, measure
 from benchmarks.limits import MACHINE
-from benchmarks.machine import cores, machine
+from benchmarks.machine import machine
 from benchmarks.workers import Workers
 from benchmarks.workloads import DATA_FOLDER, WORKLOADS, chosen, quick
+from declnet.core.cpus import cpus
 
 
 def parser() -> argparse.ArgumentParser:
@@ -116,7 +117,7 @@ def main() -> int:
     workloads = _chosen(options, made)
     options.rounds = options.rounds or (1 if options.quick else None)
     options.seconds = options.seconds or (0.01 if options.quick else 0.1)
-    options.threads = options.threads or ([cores()] if options.quick else sorted({1, cores()}))
+    options.threads = options.threads or ([cpus()] if options.quick else sorted({1, cpus()}))
     here, earlier = machine(), []
     if options.earlier:
         try:

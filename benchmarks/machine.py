@@ -9,20 +9,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from declnet.core.cpus import cpus
+
 VECTORS: Final = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
 """Flags in /proc/cpuinfo, the widest first."""
-
-
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def machine() -> dict[str, str]:
     """The machine and the versions, as lines to print."""
     return {
         "CPU": _cpu(),
-        "cores": str(cores()),
+        "cores": str(cpus()),
         "system": platform.platform(),
         "load before": f"{os.getloadavg()[0]:.2f}",
         "Python": platform.python_version(),

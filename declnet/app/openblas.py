@@ -73,11 +73,8 @@ def require_numpy_room() -> None:
 
 def threads_to_start(environ: Mapping[str, str]) -> int:
     """How many threads OpenBLAS will have: as its environment says, at most the CPUs that the process may use."""
+    from declnet.core.cpus import cpus
+
     said = (environ.get(name, "") for name in SAY_THREADS)
     numbers = [int(text) for text in said if text.isdecimal() and int(text)]
     return min([cpus(), MOST_THREADS, *numbers[:1]])
-
-
-def cpus() -> int:
-    """How many the process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from declnet.core.component import Action
+from declnet.core.numerics import spread
 from declnet.core.spec import Array
 from declnet.core.threads import LANES, side_by_side
 
@@ -40,7 +42,9 @@ EXACT: Final = {
     np.maximum: "np.maximum({}, {})",
     np.minimum: "np.minimum({}, {})",
 }
-"""Operations whose result IEEE 754 leaves no choice about, as the loop's lines have them."""
+"""Operations whose result IEEE 754 leaves no choice about, but for the sign of a zero that is the larger of two, as
+the loop's lines have them.
+"""
 
 
 @cache
@@ -138,19 +142,20 @@ class Fused:
     """Runs formulas over lanes of vectors `param, grad, *state`, each as one loop, once that is worthwhile."""
 
     def __init__(
-        self, lanes: Sequence[Sequence[Array]], looked: list[tuple[bool, bool]], *, works: int, passes: int
+        self, vectors: Sequence[Array], looked: list[tuple[bool, bool]], *, works: int, passes: int
     ) -> None:
         """`looked` is told for each lane whether all gradients were finite, and whether all parameters are."""
-        first = lanes[0]
-        self._dtype, self._vectors, self._works = first[0].dtype, len(first), works
-        size = sum(vectors[0].size for vectors in lanes)
+        self._vectors, self._looked, self._works, self._passes = vectors, looked, works, passes
+        size = vectors[0].size
         self._wait = WORTH // (size * passes) if size >= LEAST else math.inf
-        self._looked = looked
-        self._run = side_by_side(
-            [partial(self._lane, number, vectors) for number, vectors in enumerate(lanes)], crowd=LANES
-        )
 
-    def _lane(self, number: int, vectors: Sequence[Array]) -> None:
+    @cached_property
+    def _run(self) -> Action:
+        lanes = spread(self._vectors[0].size, self._passes)
+        return side_by_side([partial(self._lane, *lane) for lane in enumerate(lanes)], crowd=LANES)
+
+    def _lane(self, number: int, lane: slice) -> None:
+        vectors = (vector[lane] for vector in self._vectors)
         self._looked[number] = self._kernel(*vectors, *self._values)
 
     def __call__(self, formula: Callable[..., None]) -> bool:
@@ -162,10 +167,10 @@ class Fused:
             self._wait = math.inf
             return False
         try:
-            loop = Loop(formula, self._dtype, self._vectors, self._works)
+            loop = Loop(formula, self._vectors[0].dtype, len(self._vectors), self._works)
         except (TypeError, AttributeError):  # it does what symbols cannot
             return False
-        self._kernel = compiled(loop.source, self._dtype, self._vectors, len(loop.values))
+        self._kernel = compiled(loop.source, self._vectors[0].dtype, len(self._vectors), len(loop.values))
         self._values = loop.values
         self._run()
         return True

@@ -74,11 +74,16 @@ class Group:
     grad: Array
     state: dict[str, Array]
 
+    @property
+    def vectors(self) -> dict[str, Array]:
+        """The state that has a number for each parameter."""
+        return {name: array for name, array in self.state.items() if array.shape == self.param.shape}
+
     def lanes(self, passes: int) -> "list[Group]":
-        """Cut into lanes, which threads may take; `passes` over an element are made. State that has no number for
-        each parameter stays with the whole.
+        """Cut into lanes, which threads may take; `passes` over an element are made. Other state than `vectors`
+        stays with the whole.
         """
-        vectors = {name: array for name, array in self.state.items() if array.shape == self.param.shape}
+        vectors = self.vectors
         return [
             Group(self.param[at], self.grad[at], {name: vector[at] for name, vector in vectors.items()})
             for at in spread(self.param.size, passes)
@@ -166,8 +171,8 @@ class Elementwise(Optimizer, ABC):
             return run
 
         run = side_by_side([over(n, lane.blocks(*lane.state, work=self.works)) for n, lane in enumerate(lanes)])
-        vectors = [(lane.param, lane.grad, *lane.state.values()) for lane in lanes]
-        fused = Fused(vectors, looked, works=self.works, passes=self.passes)
+        whole = (group.param, group.grad, *group.vectors.values())
+        fused = Fused(whole, looked, works=self.works, passes=self.passes)
 
         def update(settings: Self, step: int) -> Looked:
             nonlocal formula

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from declnet.core.cpus import cpus
+
 if TYPE_CHECKING:
     from declnet.core.component import Action
 
@@ -73,7 +75,7 @@ def given() -> int:
     said = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a number for each level of nesting
     if said.isdecimal() and int(said):
         return int(said)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cpus()
 
 
 @contextmanager

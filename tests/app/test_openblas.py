@@ -85,5 +85,5 @@ def test_it_is_told_before_numpy_is_there() -> None:
 def test_threads_are_at_most_the_cpus(
     monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], threads: int
 ) -> None:
-    monkeypatch.setattr("declnet.app.openblas.cpus", lambda: 4)
+    monkeypatch.setattr("declnet.core.cpus.cpus", lambda: 4)
     assert threads_to_start(environ) == threads

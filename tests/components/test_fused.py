@@ -103,7 +103,7 @@ def test_without_numba_all_is_left_to_numpy(at_once: None, monkeypatch: pytest.M
 def run_of(*vectors: Array, works: int = 0) -> tuple[fused.Fused, list[tuple[bool, bool]]]:
     """What runs formulas over these, and what it says of them."""
     looked = [(False, False)]
-    return fused.Fused([vectors], looked, works=works, passes=1), looked
+    return fused.Fused(vectors, looked, works=works, passes=1), looked
 
 
 def vectors(*firsts: float) -> list[Array]:

@@ -26,8 +26,11 @@ from declnet.optimizers.sgd import SGD
 from declnet.runner.model import Optimization
 from plan.parts import Bench, Bump, Net, Swap, draw
 
-BUDGET = 14_000
-"""Bytes: Python objects, views, NumPy's iterators. A float32 for each of 4096 rows would be 16,384."""
+BUDGET = 7000
+"""Bytes: Python objects, views, NumPy's iterators. A float32 for each of 2048 rows would be 8192."""
+
+SHARED = 20_000
+"""The same for an optimizer whose vectors several threads take in turns. A block of them would be 262,144."""
 
 WIDTH, CLASSES = 24, 10
 
@@ -104,7 +107,7 @@ OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
 }
 
 
-@pytest.mark.parametrize("rows", [64, 4096])
+@pytest.mark.parametrize("rows", [64, 2048])
 @pytest.mark.parametrize(
     ("model", "loss"), [(model, "MSELoss, sum") for model in MODELS] + [("ReLU, Dropout", loss) for loss in LOSSES]
 )
@@ -125,7 +128,7 @@ def test_a_step_allocates_nothing(model: str, loss: str, rows: int) -> None:
     assert peak(step) < BUDGET
 
 
-@pytest.mark.parametrize("width", [4, 4000])
+@pytest.mark.parametrize("width", [4, 40_000])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_an_optimizer_allocates_nothing(optimizer: str, width: int) -> None:
     """1 block of parameters, or several."""
@@ -134,7 +137,7 @@ def test_an_optimizer_allocates_nothing(optimizer: str, width: int) -> None:
     plans = Bench({"train": (net.graph, True)}, dtype="float32")
     optimization = Optimization([OPTIMIZERS[optimizer]()], plans.store)
     plans.run("train", draw(net.graph, 0, "float32"))
-    assert peak(lambda: optimization.step(plans.plans["train"])) < BUDGET
+    assert peak(lambda: optimization.step(plans.plans["train"])) < (BUDGET if width < 1000 else SHARED)
 
 
 def test_the_measure_sees_an_array() -> None:
