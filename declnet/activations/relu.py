@@ -36,7 +36,7 @@ class ReLU(Elementwise):
     kinds: ClassVar[tuple[Kind, ...]] = ("float", "int")
     work: ClassVar[int] = 1
     cost: ClassVar[int] = 1
-    backward_cost: ClassVar[int] = 3
+    backward_cost: ClassVar[int] = 2
 
     type: Literal["ReLU"] = "ReLU"
 
@@ -57,15 +57,15 @@ class ReLU(Elementwise):
     def backward(self, saved: Array, grad_y: Array, grad_x: Array, *work: Array) -> Action:
         """The gradient where the output is positive."""
         # An output is +0 (the maximum of -0 and 0 is 0), or positive or NaN: its bits are 0, or they are not. The
-        # smaller of them, as an unsigned number, and 1 is 0 or 1; the negative of that is a mask of all zeros or
-        # ones. Unlike a product with 0 and 1 it also blocks infinite gradients, as PyTorch does.
+        # smaller of them, as an unsigned number, and 1 is 0 or 1. Times the bits of a gradient that also blocks an
+        # infinite one, as PyTorch does, and as a product of real numbers would not.
         unsigned = np.dtype(f"u{saved.itemsize}")
-        y, grad_y, grad_x, mask = (array.view(unsigned) for array in (saved, grad_y, grad_x, work[0]))
+        room = work[0] if np.may_share_memory(grad_y, grad_x) else grad_x  # fewer arrays stay in the cache
+        y, grad_y, grad_x, passed = (array.view(unsigned) for array in (saved, grad_y, grad_x, room))
         one = filled(unsigned, LONG, 1)[: y.size]
 
         def backward() -> None:
-            np.minimum(y, one, out=mask)
-            np.negative(mask, out=mask)
-            np.bitwise_and(mask, grad_y, out=grad_x)
+            np.minimum(y, one, out=passed)
+            np.multiply(passed, grad_y, grad_x)
 
         return backward

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
 from math import prod
 from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from declnet.core.component import Action, Alias, Module, Scratch, Site, Step
-from declnet.core.numerics import LONG, filled
+from declnet.core.numerics import LONG, row_sums
 from declnet.core.registry import modules
 from declnet.core.spec import Array, Spec
 from declnet.core.threads import cut, in_order, side_by_side
 
 COST = 8
 """Passes over an element: an exponential counts for four."""
-
-SHORT = 1024
-"""Terms of a sum up to which a product with ones rounds as little as NumPy's sum by pairs does."""
 
 MILD = 64.0
 """Exponentials of what is within this of 0 neither overflow nor vanish in float32, and their sums do not either."""
@@ -96,17 +92,6 @@ def _each(action: Callable[..., Action], *arrays: Array) -> Action:
     return side_by_side(lanes)
 
 
-def _total(source: Array, row: Array) -> Action:
-    """row = source summed along the dimension: as a product with ones, unless that would round more."""
-    _, along, after = source.shape
-    if along > SHORT:
-        return partial(np.add.reduce, source, axis=1, keepdims=True, out=row)
-    ones = filled(source.dtype, along, 1)
-    if after == 1:
-        return partial(np.matmul, source[:, :, 0], ones, out=row[:, 0, 0])
-    return partial(np.matmul, ones, source, out=row[:, 0])
-
-
 def _close(x: Array, limit: float) -> bool:
     """Whether all elements are within this limit of 0; not where one is NaN."""
     high, low = np.maximum.reduce(x, axis=None, initial=0), np.minimum.reduce(x, axis=None, initial=0)
@@ -141,7 +126,7 @@ class Softmax(_Exponentials):
     def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
         """Shift, exponentiate, divide by the sum."""
         (row,) = rows
-        total = _total(y, row)
+        total = row_sums(y, row[:, 0])
 
         def forward() -> None:
             if _close(x, MILD):  # as exact without a shift
@@ -158,7 +143,7 @@ class Softmax(_Exponentials):
     def backward(self, grad_y: Array, grad_x: Array, y: Array, work: Array, *rows: Array) -> Action:
         """softmax * (grad - sum(softmax * grad))."""
         (row,) = rows
-        total = _total(work, row)
+        total = row_sums(work, row[:, 0])
 
         def backward() -> None:
             np.multiply(y, grad_y, out=work)
@@ -202,7 +187,7 @@ class LogSoftmax(_Exponentials):
     def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
         """Shift, exponentiate, sum; the softmax stays in the work space, but for a division by the sums."""
         sums, row = rows
-        total = _total(work, sums)
+        total = row_sums(work, sums[:, 0])
 
         def forward() -> None:
             shifted = x
@@ -219,7 +204,7 @@ class LogSoftmax(_Exponentials):
     def backward(self, grad_y: Array, grad_x: Array, y: Array, work: Array, *rows: Array) -> Action:
         """grad - softmax * sum(grad)."""
         sums, row = rows
-        total = _total(grad_y, row)
+        total = row_sums(grad_y, row[:, 0])
 
         def backward() -> None:
             total()

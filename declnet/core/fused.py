@@ -19,6 +19,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from declnet.core.component import Action
 from declnet.core.numerics import spread
+from declnet.core.optimizer import Looked
 from declnet.core.spec import Array
 from declnet.core.threads import LANES, side_by_side
 
@@ -141,9 +142,7 @@ def compiled(source: str, dtype: np.dtype[Any], vectors: int, numbers: int) -> C
 class Fused:
     """Runs formulas over lanes of vectors `param, grad, *state`, each as one loop, once that is worthwhile."""
 
-    def __init__(
-        self, vectors: Sequence[Array], looked: list[tuple[bool, bool]], *, works: int, passes: int
-    ) -> None:
+    def __init__(self, vectors: Sequence[Array], looked: list[Looked], *, works: int, passes: int) -> None:
         """`looked` is told for each lane whether all gradients were finite, and whether all parameters are."""
         self._vectors, self._looked, self._works, self._passes = vectors, looked, works, passes
         size = vectors[0].size
@@ -156,7 +155,7 @@ class Fused:
 
     def _lane(self, number: int, lane: slice) -> None:
         vectors = (vector[lane] for vector in self._vectors)
-        self._looked[number] = self._kernel(*vectors, *self._values)
+        self._looked[number] = Looked(*self._kernel(*vectors, *self._values))
 
     def __call__(self, formula: Callable[..., None]) -> bool:
         """Run a formula; False where that is left to NumPy, with nothing done yet."""

@@ -54,10 +54,13 @@ SHARED = 10_000
 
 
 def total(flat: Array, *, alone: bool) -> Callable[[], Any]:
-    """What sums up a vector's squares, or the vector, whichever is faster: a number that is finite where all of
-    the vector are, unless it overflows. `alone` says that it runs beside no other lane.
+    """What sums up a vector's squares: a number that is finite where all of the vector are, unless it overflows.
+    `alone` says that it runs beside no other lane.
     """
-    return partial(np.add.reduce, flat) if alone and flat.size > SHARED else partial(np.dot, flat, flat)
+    if not alone or flat.size <= SHARED:
+        return partial(np.dot, flat, flat)
+    pieces = [piece for (piece,) in blocks(flat, length=SHARED)]
+    return lambda: sum(piece.dot(piece) for piece in pieces)
 
 
 @cache
@@ -100,16 +103,26 @@ def room(scratch: Array, shape: tuple[int, ...]) -> Array:
 SPAN = 64
 """Terms added up one after another at most, in sums over rows."""
 
+SHORT = 1024
+"""Terms next to each other up to which a product with ones rounds as little as NumPy's sum by pairs does."""
 
-def row_sums(source: Array, target: Array) -> Callable[[], None]:
+
+def row_sums(source: Array, target: Array) -> Callable[[], Any]:
     """target (a, m) = source (a, n, m) summed over n, in blocks of rows and blocks of their sums.
 
     So rounding grows with log n: NumPy's own reduction adds rows one after another. As a product with ones it is
     also faster.
     """
     outer, rows, inner = source.shape
+    if inner == 1:
+        lines, sums = source[:, :, 0], target[:, 0]
+        if rows > SHORT:
+            return partial(np.add.reduce, lines, 1, out=sums)
+        return partial(np.dot, lines, filled(source.dtype, rows, 1), sums)
     if rows <= 2 * SPAN:
         ones = np.ones(rows, source.dtype)
+        if outer == 1:
+            return partial(ones.dot, source[0], target[0])
 
         def add_few() -> None:
             np.matmul(ones, source, out=target)
@@ -132,6 +145,38 @@ def row_sums(source: Array, target: Array) -> Callable[[], None]:
         if rest:
             np.matmul(last, source[:, count * SPAN :], out=tail)
             np.add(target, tail, out=target)
+
+    return action
+
+
+Pair = tuple[Array, Array | None, float]
+"""Two vectors, or one and as many ones, and what their products are multiplied with."""
+
+
+def add_products(pairs: Sequence[Pair], out: Array) -> Callable[[], Any]:
+    """out = the sum of the products in all pairs of vectors, SHORT of them added up one after another at most."""
+    if len(pairs) == 1 and pairs[0][0].size <= SHORT and pairs[0][2] == 1:
+        left, right, _ = pairs[0]
+        return partial(np.dot, left, filled(left.dtype, left.size, 1) if right is None else right, out)
+    factors: list[float] = []
+    parts: list[tuple[Array, Array]] = []
+    for left, right, factor in pairs:
+        even = left.size - left.size % SHORT
+        ones = filled(left.dtype, SHORT, 1)
+        for at, length in ((slice(even), SHORT), (slice(even, None), left.size - even)):
+            if length and (lines := left[at].reshape(-1, length)).size:
+                parts.append((lines, ones[:length] if right is None else right[at].reshape(-1, length)))
+                factors += [factor] * len(lines)
+    sums, ends = np.empty(len(factors), out.dtype), np.cumsum([len(lines) for lines, _ in parts])
+    actions = [
+        partial(np.vecdot, *lines, sums[end - len(lines[0]) : end]) for lines, end in zip(parts, ends, strict=True)
+    ]
+    total = add_products([(sums, np.array(factors, out.dtype), 1)], out)
+
+    def action() -> None:
+        for add_up in actions:
+            add_up()
+        total()
 
     return action
 

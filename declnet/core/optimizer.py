@@ -48,6 +48,9 @@ class Looked(NamedTuple):
     param: bool
 
 
+FINE = Looked(gradient=True, param=True)
+
+
 Update = Callable[[O_contra, int], Looked | None]
 """One step: the settings of the moment and the number of the step, counted from 1. It may look at the gradients it
 was given, and at the parameters that come of them, while they are in the cache.
@@ -151,7 +154,7 @@ class Elementwise(Optimizer, ABC):
         formula: Formula
 
         lanes = group.lanes(self.passes)
-        looked = [(True, True)] * len(lanes)
+        looked = [FINE] * len(lanes)
 
         def over(lane: int, blocks: Iterable[tuple[Array, ...]]) -> Action:
             alone = len(lanes) == 1
@@ -166,7 +169,7 @@ class Elementwise(Optimizer, ABC):
                     gradients += before()
                     formula(*block)
                     params += after()
-                looked[lane] = math.isfinite(gradients), math.isfinite(params)
+                looked[lane] = Looked(math.isfinite(gradients), math.isfinite(params))
 
             return run
 
@@ -179,7 +182,7 @@ class Elementwise(Optimizer, ABC):
             formula = settings.formula(group, step)
             if not fused(formula):
                 run()
-            return Looked(*map(all, zip(*looked, strict=True)))
+            return looked[0] if len(looked) == 1 else Looked(*map(all, zip(*looked, strict=True)))
 
         return update
 

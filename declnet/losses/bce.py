@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from declnet.core.component import Action
-from declnet.core.numerics import filled, shared
+from declnet.core.numerics import Pair, filled, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.errors import RowError
@@ -79,23 +80,44 @@ class BCELoss(ElementLoss):
 
     def elements(self, inputs: Arrays, each: Array, work: Arrays) -> Action:
         """Two logarithms, weighed by the target."""
-        x, target, *weights = inputs
-        log, rest = work
-        one, floor = shared(x.dtype, 1)[0], filled(x.dtype, x.size, FLOOR).reshape(x.shape)
+        _, target, *weights = inputs
+        rest, log = work
+        find = self._logarithms(inputs, rest, log, each)
 
         def lose() -> None:
-            np.negative(x, out=each)
-            log1p(each, log, rest)
-            np.maximum(log, floor, out=log)
-            np.subtract(target, one, out=rest)
-            np.multiply(rest, log, out=each)
-            np.log(x, out=log)
-            np.maximum(log, floor, out=log)
-            np.multiply(log, target, out=log)
-            np.subtract(each, log, out=each)
+            find()
+            np.multiply(rest, log, rest)
+            np.multiply(each, target, each)
+            np.subtract(rest, each, each)
             weigh(each, weights)
 
         return lose
+
+    def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
+        """Without weights the logarithms and what the target gives each: none of the products is negative."""
+        if self.weight is not None:
+            return super().products(inputs, each, work)
+        target = inputs[1]
+        rest, log = work
+        return self._logarithms(inputs, rest, log, each), [
+            (rest.reshape(-1), log.reshape(-1), 1),
+            (each.reshape(-1), target.reshape(-1), -1),
+        ]
+
+    def _logarithms(self, inputs: Arrays, less: Array, of_rest: Array, of_input: Array) -> Action:
+        """target - 1, log(1 - input) and log(input)."""
+        x, target = inputs[:2]
+        one, floor = shared(x.dtype, 1)[0], filled(x.dtype, x.size, FLOOR).reshape(x.shape)
+
+        def find() -> None:
+            np.negative(x, of_input)
+            log1p(of_input, of_rest, less)
+            np.maximum(of_rest, floor, out=of_rest)
+            np.log(x, of_input)
+            np.maximum(of_input, floor, out=of_input)
+            np.subtract(target, one, less)
+
+        return find
 
     def slopes(self, inputs: Arrays, work: Arrays) -> tuple[Slope, ...]:
         """(input - target) / (input * (1 - input)), and log(1 - input) - log(input)."""

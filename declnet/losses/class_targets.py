@@ -126,28 +126,58 @@ class ClassTargets:
         self.class_weight = np.ones(classes, x.dtype) if class_weight is None else np.array(class_weight, x.dtype)
         self._target = target.reshape(rows, 1, inner)
         self._weighted = class_weight is not None
-        self._ignored, self._stride = np.array(ignore_index), np.array(inner)
+        self._ignored = np.array(ignore_index)
+        self._inner, self._stride = inner, np.array(inner)
+        self._alike = False  # no target is ignored, and all weigh 1
         self._first = np.arange(rows).reshape(-1, 1, 1) * (classes * inner) + np.arange(inner)
+
+    def read(self) -> None:
+        """Take the indices of the batch that is there now."""
+        np.not_equal(self._target, self._ignored, self.kept)
+        self._alike = not self._weighted and np.count_nonzero(self.kept) == self.kept.size
+        if self._alike:
+            self.weight.fill(1)
+            self.total.fill(self.kept.size)
+            self._point(self._target)
+            return
+        np.copyto(self.weight, self.kept)
+        if self._weighted:
+            self.class_weight.take(self._target, None, self.row, "clip")
+            np.multiply(self.weight, self.row, self.weight)
+        np.add.reduce(self.weight, None, out=self.total)
+        np.multiply(self._target, self.kept, self.index)
+        self._point(self.index)
+
+    def _point(self, classes: Array) -> None:
+        """Write `index`."""
+        if self._inner > 1:
+            classes = np.multiply(classes, self._stride, self.index)
+        np.add(classes, self._first, self.index)
+
+    def weigh(self, each: Array) -> None:
+        """Weigh the losses of the targets; those of ignored ones become 0, whatever the logits there are."""
+        if self._alike:
+            return
+        np.multiply(each, self.weight, each)
+        self.leave_out(each)
 
     def leave_out(self, each: Array) -> None:
         """Zero the losses of ignored targets, whatever the logits there are."""
-        np.logical_not(self.kept, out=self.ignored)
+        if self._alike:
+            return
+        np.logical_not(self.kept, self.ignored)
         np.copyto(each, 0, where=self.ignored)
 
     def spread(self, factor: Array) -> Array:
         """The factor for each target: 0 where ignored, also where the factor is infinite because all are."""
+        if self._alike:
+            return factor
         self.row.fill(0)
         np.copyto(self.row, factor, where=self.kept)
         return self.row
 
-    def read(self) -> None:
-        """Take the indices of the batch that is there now."""
-        np.not_equal(self._target, self._ignored, out=self.kept)
-        np.copyto(self.weight, self.kept)
-        if self._weighted:
-            np.take(self.class_weight, self._target, out=self.row, mode="clip")
-            np.multiply(self.weight, self.row, out=self.weight)
-        np.add.reduce(self.weight, axis=None, out=self.total)
-        np.multiply(self._target, self.kept, out=self.index)
-        np.multiply(self.index, self._stride, out=self.index)
-        np.add(self.index, self._first, out=self.index)
+    def pull(self, factor: Array) -> Array:
+        """The factor times the weight of each target, which is gone after it."""
+        if self._alike:
+            return factor
+        return np.multiply(self.weight, self.spread(factor), self.weight)

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from declnet.core.component import Action, Loss, Scratch, Site, Step
+from declnet.core.numerics import row_sums
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
 from declnet.errors import ShapeError
@@ -131,18 +132,19 @@ class CrossEntropyLoss(Loss):
         x = site.input.reshape(exp.shape)
         flat = exp.reshape(-1)
         reducer = Reducer(self.reduction, site, total.shape, targets.total)
-        each, row, index, weight = reducer.each, targets.row, targets.index, targets.weight
+        each, row, index = reducer.each, targets.row, targets.index
 
         def exponentials(rows: slice) -> Action:
             arrays = (array[rows] for array in (x, exp, largest, total, index, row))
             own_x, own_exp, own_largest, own_total, own_index, own_row = arrays
+            add_up = row_sums(own_exp, own_total[:, 0])
 
             def run() -> None:
-                np.maximum.reduce(own_x, axis=1, keepdims=True, out=own_largest)
-                np.subtract(own_x, own_largest, out=own_exp)
-                np.take(flat, own_index, out=own_row, mode="clip")
-                np.exp(own_exp, out=own_exp)
-                np.add.reduce(own_exp, axis=1, keepdims=True, out=own_total)
+                np.maximum.reduce(own_x, 1, out=own_largest, keepdims=True)
+                np.subtract(own_x, own_largest, own_exp)
+                flat.take(own_index, None, own_row, "clip")
+                np.exp(own_exp, own_exp)
+                add_up()
 
             return run
 
@@ -151,10 +153,9 @@ class CrossEntropyLoss(Loss):
         def forward() -> None:
             targets.read()
             all_exponentials()
-            np.log(total, out=each)
-            np.subtract(each, row, out=each)
-            np.multiply(each, weight, out=each)
-            targets.leave_out(each)
+            np.log(total, each)
+            np.subtract(each, row, each)
+            targets.weigh(each)
             reducer.forward()
 
         if site.grad_output is None or site.grad_inputs[0] is None:
@@ -162,17 +163,17 @@ class CrossEntropyLoss(Loss):
         grad_x = site.grad_inputs[0].reshape(exp.shape)
         grad_flat = grad_x.reshape(-1)
         scale = over_rows(
-            lambda rows: partial(np.multiply, exp[rows], row[rows], out=grad_x[rows]), exp.shape, passes=1
+            lambda rows: partial(np.multiply, exp[rows], row[rows], grad_x[rows]), exp.shape, passes=1
         )
 
         def backward() -> None:
             reducer.backward()
-            np.multiply(weight, targets.spread(reducer.factor), out=weight)
-            np.divide(weight, total, out=row)
+            pull = targets.pull(reducer.factor)
+            np.divide(pull, total, row)
             scale()
-            np.take(grad_flat, index, out=row, mode="clip")
-            np.subtract(row, weight, out=row)
-            np.put(grad_flat, index, row, mode="clip")
+            grad_flat.take(index, None, row, "clip")
+            np.subtract(row, pull, row)
+            grad_flat.put(index, row, "clip")
 
         return Step(forward, backward)
 

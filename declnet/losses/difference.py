@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from declnet.core.component import Action
-from declnet.core.numerics import fold, shared
+from declnet.core.numerics import Pair, fold, shared
 from declnet.core.spec import Array, Kind, Spec, promoted
 from declnet.core.threads import in_order
 from declnet.errors import ShapeError
@@ -33,7 +34,7 @@ class DifferenceLoss(ElementLoss, ABC):
 
     @abstractmethod
     def bend(self, slope: Array, work: Array) -> None:
-        """Turn differences into the slopes there, in place."""
+        """Turn differences into the slopes there, in place, but for `steepness`."""
 
     def kinds(self) -> tuple[Kind, ...]:
         """What input and target may hold: beside floats PyTorch turns integers and booleans into such."""
@@ -103,7 +104,18 @@ def bent(difference: Array, each: Array, work: Array, *, bend: float, width: flo
     np.multiply(each, work, out=each)
 
 
+def bent_products(
+    inputs: Arrays, near: Array, difference: Array, *, bend: float, width: float
+) -> tuple[Action, Sequence[Pair]]:
+    """The same as products: (near * difference - near² / 2) / width. What is taken away is half of the first one at
+    most, so few digits are lost.
+    """
+    find = in_order([fold(np.subtract, inputs, difference), partial(cut_off, difference, near, bend=bend)])
+    cut, whole = near.reshape(-1), difference.reshape(-1)
+    return find, [(cut, whole, 1 / width), (cut, cut, -0.5 / width)]
+
+
 def cut_off(difference: Array, near: Array, *, bend: float) -> None:
     """near = the difference, at most `bend` and at least -bend."""
     low, high = shared(difference.dtype, -bend, bend)
-    np.clip(difference, low, high, out=near)
+    difference.clip(low, high, near)

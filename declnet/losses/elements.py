@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import reduce
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from declnet.core.component import Action, Loss, Scratch, Site, Step
-from declnet.core.numerics import LINE, LONG
+from declnet.core.numerics import LINE, LONG, Pair, add_products
 from declnet.core.spec import Array, Spec, broadcast
 from declnet.core.threads import cut, in_order, side_by_side
 from declnet.losses.broadcasting import Shape, gradient_scratch, repeating, then
@@ -33,6 +33,8 @@ class ElementLoss(Loss, ABC):
     """Vectors of work space for a block, beside the losses of its elements."""
     passes: ClassVar[int]
     """What forward costs: passes over an element, a logarithm counting for twenty."""
+    steepness: ClassVar[int] = 1
+    """What the slopes are multiplied with, beside the gradient of the output."""
 
     if TYPE_CHECKING:
         reduction: str  # each declares its own, in its place among the arguments
@@ -40,6 +42,13 @@ class ElementLoss(Loss, ABC):
     @abstractmethod
     def elements(self, inputs: Arrays, each: Array, work: Arrays) -> Action:
         """Bind each = the losses of a block; `inputs` are its share of the loss's inputs, then of `weights`."""
+
+    def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
+        """Bind what leaves pairs of vectors whose products are the losses of a block; here the losses and ones.
+
+        Where losses are products anyway, adding these up spares writing and reading them.
+        """
+        return self.elements(inputs, each, work), [(each.reshape(-1), None, 1)]
 
     @abstractmethod
     def slopes(self, inputs: Arrays, work: Arrays) -> tuple[Slope, ...]:
@@ -66,7 +75,7 @@ class ElementLoss(Loss, ABC):
     def bind(self, site: Site) -> Step:
         """Losses of the blocks and their sums; backward: slopes * factor."""
         cuts = self._cuts([array.shape for array in site.inputs])
-        total = _Total(self.reduction, site, math.prod(cuts.shape))
+        total = _Total(self.reduction, site, math.prod(cuts.shape), self.steepness)
         whole, add_up = repeating(site, cuts.shape)
         weights = self.weights(site.output.dtype)
         forward, backward = list[Action](), list[Action]()
@@ -76,12 +85,18 @@ class ElementLoss(Loss, ABC):
                 inputs = [*(cuts.part(a, block) for a in whole.inputs), *(cuts.share(w, block) for w in weights)]
                 first = inputs[0]
                 rows = [row[: first.size].reshape(first.shape) for row in work]
-                each = cuts.part(site.output, block) if total.none else rows.pop()
-                ahead += [self.elements(inputs, each, rows), *total.adding(each)]
+                if total.none:
+                    ahead.append(self.elements(inputs, cuts.part(site.output, block), rows))
+                else:
+                    find, pairs = self.products(inputs, rows.pop(), rows)
+                    ahead += [find, total.adding(pairs)]
                 if site.grad_output is not None:
                     factor = cuts.part(site.grad_output, block) if total.none else total.factor
                     slopes = zip(whole.grad_inputs, self.slopes(inputs, rows), strict=True)
-                    back += [_pull(slope, cuts.part(g, block), factor) for g, slope in slopes if g is not None]
+                    times = self.steepness if total.none else 1  # else the factor has it
+                    back += [
+                        _pull(slope, cuts.part(g, block), factor, times) for g, slope in slopes if g is not None
+                    ]
             forward.append(in_order(ahead))
             backward.append(in_order(back))
         step_forward = in_order([side_by_side(forward), total.forward])
@@ -118,7 +133,7 @@ class Cuts:
 class _Total:
     """Makes the output of the sums of blocks, and the factor of all slopes of the output's gradient."""
 
-    def __init__(self, reduction: str, site: Site, size: int) -> None:
+    def __init__(self, reduction: str, site: Site, size: int, steepness: int) -> None:
         self.none, self._mean = reduction == "none", reduction in ("mean", "batchmean")
         dtype, x = site.output.dtype, site.input
         rows = x.shape[0] if x.ndim else 1
@@ -128,15 +143,13 @@ class _Total:
         sums = site.output if self.none else site.scratch["sums"]
         self._several = sums.size != 1
         self._sums, self._next = sums if self._several else site.output.reshape(1), 0
-        self.factor = np.empty((), dtype)
+        self._steepness, self.factor = np.array(steepness, dtype), np.empty((), dtype)
 
-    def adding(self, each: Array) -> list[Action]:
-        """What sums up the next block."""
-        if self.none:
-            return []
+    def adding(self, pairs: Sequence[Pair]) -> Action:
+        """What sums up the products of the next block."""
         total = self._sums[self._next : self._next + 1].reshape(())
         self._next += 1
-        return [partial(np.add.reduce, each.reshape(-1), out=total)]
+        return add_products(pairs, total)
 
     def forward(self) -> None:
         """Write the output."""
@@ -149,18 +162,22 @@ class _Total:
 
     def backward(self) -> None:
         """Bring `factor` up to date."""
+        if self.none:
+            return
+        np.multiply(self._upstream, self._steepness, out=self.factor)
         if self._mean:
-            np.divide(self._upstream, self._count, out=self.factor)
-        elif not self.none:
-            np.copyto(self.factor, self._upstream)
+            np.divide(self.factor, self._count, out=self.factor)
 
 
-def _pull(slope: Slope, gradient: Array, factor: Array) -> Action:
-    """Bind gradient = slope * factor."""
+def _pull(slope: Slope, gradient: Array, factor: Array, times: int) -> Action:
+    """Bind gradient = slope * factor * times."""
+    number = np.array(times, gradient.dtype)
 
     def run() -> None:
         slope(gradient)
-        np.multiply(gradient, factor, out=gradient)
+        np.multiply(gradient, factor, gradient)
+        if times != 1:
+            np.multiply(gradient, number, gradient)
 
     return run
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 from pydantic import PositiveFloat
 
+from declnet.core.component import Action
+from declnet.core.numerics import Pair
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Kind, Spec
-from declnet.losses.difference import DifferenceLoss, bent, cut_off
+from declnet.losses.difference import DifferenceLoss, bent, bent_products, cut_off
+from declnet.losses.elements import Arrays
 
 
 @losses.register
@@ -54,6 +58,10 @@ class HuberLoss(DifferenceLoss):
     def lose(self, difference: Array, each: Array, *work: Array) -> None:
         """A parabola up to delta, then a line of slope delta."""
         bent(difference, each, *work, bend=self.delta, width=1)
+
+    def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
+        """The same."""
+        return bent_products(inputs, each, work[0], bend=self.delta, width=1)
 
     def bend(self, slope: Array, work: Array) -> None:
         """The difference up to delta, then delta."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, final
+from collections.abc import Sequence
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
-from declnet.core.numerics import shared
+from declnet.core.component import Action
+from declnet.core.numerics import Pair, fold
 from declnet.core.registry import losses
 from declnet.core.spec import Array
 from declnet.losses.difference import DifferenceLoss
+from declnet.losses.elements import Arrays
 
 
 @losses.register
@@ -33,12 +36,18 @@ class MSELoss(DifferenceLoss):
 
     pytorch = "torch.nn.MSELoss"
 
+    steepness: ClassVar[int] = 2
+
     type: Literal["MSELoss"] = "MSELoss"
 
     def lose(self, difference: Array, each: Array, *work: Array) -> None:
         """The square."""
         np.multiply(difference, difference, out=each)
 
+    def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
+        """The difference, by itself."""
+        flat = each.reshape(-1)
+        return fold(np.subtract, inputs, each), [(flat, flat, 1)]
+
     def bend(self, slope: Array, work: Array) -> None:
-        """Twice the difference."""
-        np.multiply(slope, shared(slope.dtype, 2)[0], out=slope)
+        """Half the slope is the difference."""

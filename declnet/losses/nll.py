@@ -87,14 +87,13 @@ class NLLLoss(Loss):
         x = site.input.reshape(-1)
         targets = ClassTargets(site, self.weight, self.ignore_index)
         reducer = Reducer(self.reduction, site, targets.row.shape, targets.total)
-        each, row, index, weight = reducer.each, targets.row, targets.index, targets.weight
+        each, row, index = reducer.each, targets.row, targets.index
 
         def forward() -> None:
             targets.read()
-            np.take(x, index, out=row, mode="clip")
-            np.multiply(row, weight, out=each)
-            np.negative(each, out=each)
-            targets.leave_out(each)
+            x.take(index, None, row, "clip")
+            np.negative(row, each)
+            targets.weigh(each)
             reducer.forward()
 
         if site.grad_output is None or site.grad_input is None:
@@ -103,9 +102,8 @@ class NLLLoss(Loss):
 
         def backward() -> None:
             reducer.backward()
-            np.multiply(weight, targets.spread(reducer.factor), out=row)
-            np.negative(row, out=row)
+            np.negative(targets.pull(reducer.factor), row)
             grad_x.fill(0)
-            np.put(grad_x, index, row, mode="clip")
+            grad_x.put(index, row, "clip")
 
         return Step(forward, backward)

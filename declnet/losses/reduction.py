@@ -43,6 +43,7 @@ class Reducer:
         self._reduction = reduction
         self._output, self._count = site.output, count
         self.each = site.output.reshape(shape) if reduction == "none" else site.scratch["each"].reshape(shape)
+        self._flat = self.each.reshape(-1)
         if site.grad_output is not None:
             self._upstream = site.grad_output
             none = reduction == "none"
@@ -51,14 +52,14 @@ class Reducer:
     def forward(self) -> None:
         """Reduce the elements' losses to the output."""
         if self._reduction != "none":
-            np.add.reduce(self.each, axis=None, out=self._output)
+            np.add.reduce(self._flat, 0, out=self._output)
         if self._reduction == "mean":
-            np.divide(self._output, self._count, out=self._output)
+            np.divide(self._output, self._count, self._output)
 
     def backward(self) -> None:
         """Bring `factor` up to date."""
         if self._reduction == "mean":
-            np.divide(self._upstream, self._count, out=self.factor)
+            np.divide(self._upstream, self._count, self.factor)
         elif self._reduction == "sum":
             np.copyto(self.factor, self._upstream)
 

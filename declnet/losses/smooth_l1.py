@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal, final
 
 import numpy as np
 from pydantic import NonNegativeFloat
 
-from declnet.core.numerics import shared
+from declnet.core.component import Action
+from declnet.core.numerics import Pair, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Kind, Spec
-from declnet.losses.difference import DifferenceLoss, bent, cut_off, sign
+from declnet.losses.difference import DifferenceLoss, bent, bent_products, cut_off, sign
+from declnet.losses.elements import Arrays
 
 
 @losses.register
@@ -58,6 +61,12 @@ class SmoothL1Loss(DifferenceLoss):
             bent(difference, each, *work, bend=self.beta, width=self.beta)
         else:
             np.absolute(difference, out=each)
+
+    def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
+        """The same."""
+        if not shared(each.dtype, self.beta)[0]:
+            return super().products(inputs, each, work)
+        return bent_products(inputs, each, work[0], bend=self.beta, width=self.beta)
 
     def bend(self, slope: Array, work: Array) -> None:
         """The difference in units of beta, then 1."""

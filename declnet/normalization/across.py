@@ -53,9 +53,9 @@ def _forward(site: Site, view: View, lanes: list[list[Block]], eps: float) -> li
         calls.do(np.subtract, block.x, centre.beside(block.place), deviation)
         _add_up(calls, block.total_product(calls, deviation, deviation), block.parts[0])
 
-    found.do(np.matmul, share, parts, mean.reshape(-1))
+    found.do(share.dot, parts, mean.reshape(-1))
     centre.fresh(found)
-    ready.do(np.matmul, share, parts, var.reshape(-1))
+    ready.do(share.dot, parts, var.reshape(-1))
     invert(ready, var, eps, inverse)
     _rescale(ready, site, factor)
     bias = site.params.get("bias")
@@ -68,7 +68,7 @@ def _forward(site: Site, view: View, lanes: list[list[Block]], eps: float) -> li
 def _add_up(calls: Calls, sums: Array, out: Array) -> None:
     """Sums over the samples of a block."""
     samples = len(sums)
-    calls.do(np.matmul, np.ones(samples, sums.dtype), sums.reshape(samples, -1), out.reshape(-1))
+    calls.do(np.ones(samples, sums.dtype).dot, sums.reshape(samples, -1), out.reshape(-1))
 
 
 def _rescale(calls: Calls, site: Site, factor: Channels) -> None:

@@ -136,16 +136,19 @@ class ChannelNorm(Module, ABC):
             if site.input.size
         ]
         lost = [running for running, _, _ in pairs if not rows]
+        taken, kept = np.empty((), new.dtype), np.empty((), new.dtype)
 
         def track() -> None:
             share = self.share(batches)
+            taken.fill(share)
+            kept.fill(1 - share)
             for running in lost:  # the mean of no samples
                 running.fill(np.nan)
             for running, average, found in updates:
-                np.matmul(average, found, out=new)
-                np.multiply(new, share, out=new)
-                np.multiply(running, 1 - share, out=running)
-                np.add(running, new, out=running)
+                average.dot(found, new)
+                np.multiply(new, taken, new)
+                np.multiply(running, kept, running)
+                np.add(running, new, running)
 
         return track
 

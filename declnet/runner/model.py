@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from declnet.core.metric import Meter, Metric, Result
-from declnet.core.optimizer import Elementwise, Group, Optimizer
+from declnet.core.optimizer import FINE, Elementwise, Group, Looked, Optimizer
 from declnet.core.products import require_room_for_products
 from declnet.core.spec import Array, numpy_dtype
 from declnet.errors import StepError, dotted
@@ -121,6 +121,7 @@ class Optimization:
         self._params_are_finite = finiteness(store.vector[: store.gradient.size])
         pairs = list(zip(settings, store.slices, strict=True))
         self.groups = [self._group(optimizer, store, piece) for optimizer, piece in pairs]
+        self._fine = [FINE] * len(self.groups)
         self._updates = [
             watch.part("optimizer", optimizer.bind(group, self._closure))
             for optimizer, group in zip(settings, self.groups, strict=True)
@@ -164,13 +165,18 @@ class Optimization:
         looked = [update(settings, self.step_count) for update, settings in updates]
         if self._loss is None:
             raise AssertionError("an optimizer that calls the closure itself has not done so")
+        if looked != self._fine:
+            self._look(looked)
+        if self._follow is not None:
+            self._follow(self.step_count)
+        return self._loss
+
+    def _look(self, looked: Sequence[Looked | None]) -> None:
+        """Look at all numbers where sums were not finite, or nobody has looked."""
         if any(found and not found.gradient for found in looked) and not self._gradient_is_finite():
             raise StepError("the gradient is not finite", "gradient", changed=True)
         if not all(found and found.param for found in looked) and not self._params_are_finite():
             raise StepError("the parameters are not finite", "parameters", changed=True)
-        if self._follow is not None:
-            self._follow(self.step_count)
-        return self._loss
 
     def state_dict(self) -> dict[str, Array]:
         """The state by group and name."""
