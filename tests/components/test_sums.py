@@ -16,8 +16,8 @@ SIZES = 0, 1, SHORT, SHORT + 1, 3 * SHORT, SHORT**2 + SHORT + 3
 """None, one, a line of terms, a little more, several, and more than a line of lines."""
 
 ERROR = 64 * 2.0**-24
-"""Of float32 in a sum of terms without a sign, relative to it: what 64 additions one after another may come to. There
-are up to a million terms.
+"""Of float32 in a sum of terms without a sign, relative to it: what 64 additions one after another may come to,
+of up to a million terms.
 """
 
 
