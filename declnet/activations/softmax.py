@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from math import prod
 from typing import ClassVar, Literal, final
 
 import numpy as np
@@ -18,11 +18,14 @@ from declnet.core.threads import cut, in_order, side_by_side
 COST = 8
 """Passes over an element: an exponential counts for four."""
 
-MILD = 64.0
-"""Exponentials of what is within this of 0 neither overflow nor vanish in float32, and their sums do not either."""
+LEAST = math.exp(-8)
+"""Sums of exponentials from here on lack nothing: what has vanished is 1e-34 of the largest term."""
 
-SMALL = 8.0
-"""A logarithm less what is within this of 0 is as exact as one less what was shifted."""
+MILD = math.exp(64)
+"""Up to here such sums are far from what overflows."""
+
+SMALL = math.exp(8)
+"""Up to here an input less the sum's logarithm is as exact as one less what was shifted."""
 
 
 def legacy_dim(ndim: int) -> int:
@@ -57,7 +60,7 @@ class _Exponentials(Module, ABC):
         """Elements as (before, along, after) the dimension, and rows of maxima or sums."""
         shape = input.shape or (1,)
         dim = legacy_dim(input.ndim) if self.dim is None else self.dim % len(shape)
-        before, after = prod(shape[:dim]), prod(shape[dim + 1 :])
+        before, after = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
         rows = {name: Scratch((before, 1, after)) for name in self.rows}
         return {"work": Scratch((before, shape[dim], after))} | rows
 
@@ -92,10 +95,9 @@ def _each(action: Callable[..., Action], *arrays: Array) -> Action:
     return side_by_side(lanes)
 
 
-def _close(x: Array, limit: float) -> bool:
-    """Whether all elements are within this limit of 0; not where one is NaN."""
-    high, low = np.maximum.reduce(x, axis=None, initial=0), np.minimum.reduce(x, axis=None, initial=0)
-    return bool(high <= limit and low >= -limit)
+def _within(sums: Array, most: float) -> bool:
+    """Whether all sums are from LEAST to this; not where one is NaN."""
+    return sums.size > 0 and bool(sums[sums.argmin()] >= LEAST and sums[sums.argmax()] <= most)
 
 
 @modules.register
@@ -103,7 +105,7 @@ def _close(x: Array, limit: float) -> bool:
 class Softmax(_Exponentials):
     """Positive shares that sum to 1: output_i = exp(input_i) / sum(exp(input)), along one dimension.
 
-    Where inputs are large, the largest is taken out first, so nothing overflows.
+    Where inputs are large, the largest is taken out, so nothing overflows.
 
     Shape:
         input: (*), any shape. output: the same, each in [0, 1].
@@ -124,19 +126,20 @@ class Softmax(_Exponentials):
     type: Literal["Softmax"] = "Softmax"
 
     def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
-        """Shift, exponentiate, divide by the sum."""
+        """Exponentiate, shifted where it has to be, and divide by the sum."""
         (row,) = rows
-        total = row_sums(y, row[:, 0])
+        exp = work if np.may_share_memory(x, y) else y  # the input may be needed again
+        total, sums = row_sums(exp, row[:, 0]), row.reshape(-1)
 
         def forward() -> None:
-            if _close(x, MILD):  # as exact without a shift
-                np.exp(x, out=y)
-            else:
-                np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
-                np.subtract(x, row, out=y)
-                np.exp(y, out=y)
+            np.exp(x, out=exp)
             total()
-            np.divide(y, row, out=y)
+            if not _within(sums, MILD):
+                np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
+                np.subtract(x, row, out=exp)
+                np.exp(exp, out=exp)
+                total()
+            np.divide(exp, row, out=y)
 
         return forward
 
@@ -159,7 +162,7 @@ class Softmax(_Exponentials):
 class LogSoftmax(_Exponentials):
     """Logarithm of the softmax: output_i = input_i - log(sum_j exp(input_j)), along one dimension.
 
-    Where inputs are large, the largest is taken out first, so nothing overflows.
+    Where inputs are large, the largest is taken out, so nothing overflows.
 
     Shape:
         input: (*), any shape. output: the same, each in [-inf, 0].
@@ -185,17 +188,19 @@ class LogSoftmax(_Exponentials):
         return scratch | {name: Scratch(scratch[name].shape, saved=training) for name in ("work", "sums")}
 
     def forward(self, x: Array, y: Array, work: Array, *rows: Array) -> Action:
-        """Shift, exponentiate, sum; the softmax stays in the work space, but for a division by the sums."""
+        """Exponentiate, shifted where it has to be, and sum; the work space keeps the softmax times the sums."""
         sums, row = rows
-        total = row_sums(work, sums[:, 0])
+        total, flat = row_sums(work, sums[:, 0]), sums.reshape(-1)
 
         def forward() -> None:
             shifted = x
-            if not _close(x, SMALL):
+            np.exp(x, out=work)
+            total()
+            if not _within(flat, SMALL):
                 np.maximum.reduce(x, axis=1, keepdims=True, out=row, initial=-np.inf)
                 shifted = np.subtract(x, row, out=y)
-            np.exp(shifted, out=work)
-            total()
+                np.exp(shifted, out=work)
+                total()
             np.log(sums, out=row)
             np.subtract(shifted, row, out=y)
 
