@@ -49,6 +49,7 @@ class Looked(NamedTuple):
 
 
 FINE = Looked(gradient=True, param=True)
+"""All of them are."""
 
 
 Update = Callable[[O_contra, int], Looked | None]
