@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar, Literal, final
 
 import numpy as np
 
 from declnet.core.component import Action
-from declnet.core.numerics import Pair, filled, shared
+from declnet.core.numerics import filled, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Spec
-from declnet.core.threads import in_order
 from declnet.losses.broadcasting import common_shape
 from declnet.losses.elements import Arrays, ElementLoss
 from declnet.losses.reduction import DEPRECATED, Slope, reduced
@@ -63,31 +60,24 @@ class KLDivLoss(ElementLoss):
         return 4 * math.prod(common_shape(self, input, target))
 
     def elements(self, inputs: Arrays, each: Array, work: Arrays) -> Action:
-        """The product of the two below."""
-        find, [(left, right, _)] = self.products(inputs, each, work)
-        return in_order([find, partial(np.multiply, left, right, each.reshape(-1))])
-
-    def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
-        """How far the input is from the target's logarithm, and the probability; 0 * log(0) is 0."""
+        """The formula; 0 * log(0) is 0."""
         x, target = inputs
         rest = work[0]
-        lowest = filled(x.dtype, x.size, float(np.finfo(x.dtype).min) / 2).reshape(x.shape)
-        whole = target.flags.c_contiguous  # it does not repeat
+        lowest = filled(x.dtype, x.size, float(np.finfo(x.dtype).min)).reshape(x.shape)
 
         def of_probabilities() -> None:
-            np.log(target, rest)
-            np.maximum(rest, lowest, out=rest)  # no infinity, whose product with 0 would be NaN
-            np.subtract(rest, x, each)
-            if not whole:
-                np.copyto(rest, target)
+            np.log(target, out=each)
+            np.maximum(each, lowest, out=each)  # no infinity, whose product with 0 would be NaN
+            np.multiply(each, target, out=each)
+            np.multiply(target, x, out=rest)
+            np.subtract(each, rest, out=each)
 
         def of_logarithms() -> None:
-            np.exp(target, rest)
-            np.subtract(target, x, each)
+            np.exp(target, out=rest)
+            np.subtract(target, x, out=each)
+            np.multiply(each, rest, out=each)
 
-        if self.log_target:
-            return of_logarithms, [(each.reshape(-1), rest.reshape(-1), 1)]
-        return of_probabilities, [(each.reshape(-1), (target if whole else rest).reshape(-1), 1)]
+        return of_logarithms if self.log_target else of_probabilities
 
     def slopes(self, inputs: Arrays, work: Arrays) -> tuple[Slope, ...]:
         """-target, and log(target) + 1 - input, which is NaN where the target is 0; of logarithms -exp(target), and
