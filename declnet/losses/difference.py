@@ -104,11 +104,16 @@ def bent(difference: Array, each: Array, work: Array, *, bend: float, width: flo
     np.multiply(each, work, out=each)
 
 
+def mild(bend: float) -> bool:
+    """Whether squares of the bend, and a thousand of them, neither overflow nor vanish in float32."""
+    return 1e-15 <= bend <= 1e15
+
+
 def bent_products(
     inputs: Arrays, near: Array, difference: Array, *, bend: float, width: float
 ) -> tuple[Action, Sequence[Pair]]:
-    """The same as products: (near * difference - near² / 2) / width. What is taken away is half of the first one at
-    most, so few digits are lost.
+    """The same as products, for a mild bend: (near * difference - near² / 2) / width. What is taken away is half of
+    the first one at most, so few digits are lost.
     """
     find = in_order([fold(np.subtract, inputs, difference), partial(cut_off, difference, near, bend=bend)])
     cut, whole = near.reshape(-1), difference.reshape(-1)

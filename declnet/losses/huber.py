@@ -11,7 +11,7 @@ from declnet.core.component import Action
 from declnet.core.numerics import Pair
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Kind, Spec
-from declnet.losses.difference import DifferenceLoss, bent, bent_products, cut_off
+from declnet.losses.difference import DifferenceLoss, bent, bent_products, cut_off, mild
 from declnet.losses.elements import Arrays
 
 
@@ -61,6 +61,8 @@ class HuberLoss(DifferenceLoss):
 
     def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
         """The same."""
+        if not mild(self.delta):
+            return super().products(inputs, each, work)
         return bent_products(inputs, each, work[0], bend=self.delta, width=1)
 
     def bend(self, slope: Array, work: Array) -> None:

@@ -12,7 +12,7 @@ from declnet.core.component import Action
 from declnet.core.numerics import Pair, shared
 from declnet.core.registry import losses
 from declnet.core.spec import Array, Kind, Spec
-from declnet.losses.difference import DifferenceLoss, bent, bent_products, cut_off, sign
+from declnet.losses.difference import DifferenceLoss, bent, bent_products, cut_off, mild, sign
 from declnet.losses.elements import Arrays
 
 
@@ -64,7 +64,7 @@ class SmoothL1Loss(DifferenceLoss):
 
     def products(self, inputs: Arrays, each: Array, work: Arrays) -> tuple[Action, Sequence[Pair]]:
         """The same."""
-        if not shared(each.dtype, self.beta)[0]:
+        if not mild(self.beta):
             return super().products(inputs, each, work)
         return bent_products(inputs, each, work[0], bend=self.beta, width=self.beta)
 

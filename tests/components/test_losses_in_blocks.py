@@ -60,3 +60,21 @@ def test_any_blocks(
             patched.setattr(threads, "LANE", 100)
             parts = run(loss, inputs, grad_output=1.0, dtype=dtype)
         assert_near(parts, whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "difference", "loss"),
+    [
+        ("HuberLoss", {"delta": 1e25}, 1e20, np.inf),  # not infinity less infinity
+        ("SmoothL1Loss", {"beta": 1e25}, 1e12, 0.05),
+        ("SmoothL1Loss", {"beta": 1e-38}, 1e-3, 1e-3),  # whose product with beta has few digits left
+    ],
+)
+def test_bends_whose_squares_are_no_numbers(
+    name: str, arguments: Arguments, difference: float, loss: float
+) -> None:
+    """In float32, where losses are summed: as PyTorch has it."""
+    subject = losses[name].model_validate({"type": name, "reduction": "sum"} | arguments)
+    assert isinstance(subject, Module)
+    ended = run(subject, (np.full(1, difference), np.zeros(1)), dtype="float32")
+    np.testing.assert_allclose(ended.output, np.float32(loss), rtol=1e-6)
